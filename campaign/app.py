@@ -1,0 +1,67 @@
+"""create_app(): the roof of the web, the one module there that meets every room."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask
+from flask_mail import Mail
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+from campaign import inbox
+from campaign.config import Config
+from campaign.db import ROOT, init_db
+from campaign.i18n import init_i18n
+from campaign.limits import init_limits
+from campaign.links import SESSION_KEY
+from campaign.mailing import views as mailing
+from campaign.pages import views as pages
+from campaign.sealing import PUBLIC_KEY, Sealer
+from campaign.signing import views as signing
+from campaign.statements import views as statements
+from campaign.timeline import views as timeline
+from campaign.web import init_web
+from campaign.work import Engine
+
+ROOMS = (mailing.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The web application; raises Misconfigured. It holds the public key only."""
+    config = config or Config.read()
+    app = Flask(__name__, template_folder=str(ROOT / "templates"))
+    url = urlsplit(config.public_url)
+    app.config.update(
+        SECRET_KEY=config.secret(SESSION_KEY),
+        PUBLIC_URL=config.public_url,
+        SERVER_NAME=url.netloc,
+        PREFERRED_URL_SCHEME=url.scheme,
+        TRUSTED_HOSTS=[url.hostname, "localhost", "127.0.0.1"],
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        MAX_FORM_PARTS=50,
+        SESSION_COOKIE_SECURE=url.scheme == "https",
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    app.extensions["sealer"] = Sealer(config.secret(PUBLIC_KEY))
+    app.extensions["work"] = Engine(config.tasks_url)
+    Mail(app)
+    init_db(app, config)
+    init_i18n(app)
+    init_limits(app, config)
+    init_web(app, config)
+    for room in ROOMS:
+        app.register_blueprint(room)
+    if config.is_demo:
+        app.register_blueprint(inbox.blueprint(config))
+    _wrap(app, config)
+    return app
+
+
+def _wrap(app: Flask, config: Config) -> None:
+    """Static files without Flask; the client's address as the proxies in front say."""
+    app.jinja_env.undefined = StrictUndefined
+    app.wsgi_app = WhiteNoise(app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31536000)  # type: ignore[method-assign]
+    if config.proxies:
+        count = config.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]

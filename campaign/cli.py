@@ -1,0 +1,281 @@
+"""The `campaign` command, thin: each command asks a room and prints its answer."""
+
+import sys
+import threading
+from pathlib import Path
+
+import click
+import flask_migrate
+from flask import Flask
+from sqlalchemy import select
+
+from campaign import clock
+from campaign.app import create_app
+from campaign.campaigns.models import Campaign
+from campaign.campaigns.queries import campaign_by_slug
+from campaign.config import SETTINGS_FILE, Config
+from campaign.db import db
+from campaign.demo import load_demo
+from campaign.errors import Misconfigured, Refusal
+from campaign.importing import import_campaign, read_campaign, read_update
+from campaign.inbox import open_inbox
+from campaign.ledger.queries import first_gap, public_count, recount
+from campaign.mailing.models import Mailing
+from campaign.mailing.operations import pause, resume
+from campaign.mailing.queries import mailings_progress, reach
+from campaign.opening import Keyring, make_keys
+from campaign.signing.queries import count_confirmed
+from campaign.statements.models import Statement
+from campaign.statements.operations import approve, reject
+from campaign.statements.queries import waiting_statements
+from campaign.timeline.models import Update
+from campaign.timeline.operations import UpdateDraft, add_update, is_told_already, publish, retract
+from campaign.timeline.queries import published_update
+from campaign.work import wake
+from campaign.worker import Worker
+
+
+class _Commands(click.Group):
+    """Says what is wrong in a sentence, not in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Misconfigured as error:
+            raise click.ClickException(f"Campaign cannot start. {error}") from None
+        except Refusal as error:
+            raise click.ClickException(str(error.sentence)) from None
+
+
+@click.group(cls=_Commands)
+def main() -> None:
+    """Run and keep solidarity campaigns."""
+
+
+def _app() -> Flask:
+    app = create_app()
+    app.app_context().push()
+    return app
+
+
+@main.command()
+def keys() -> None:
+    """Make the keys of this installation, once."""
+    config = Config.read()
+    made = make_keys(config.keys)
+    click.echo(f"{'Made the keys in' if made else 'The keys are there already:'} {config.keys}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    _app()
+    flask_migrate.upgrade()
+
+
+@main.command()
+@click.option("--port", default=5000, show_default=True)
+def prepare(port: int) -> None:
+    """Prepare a demonstration on this machine: settings, keys, database, campaigns."""
+    instance = Path(Config.folder())
+    instance.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (instance / SETTINGS_FILE).write_text(
+        f"CAMPAIGN_DEMO=yes\nCAMPAIGN_PUBLIC_URL=http://localhost:{port}\n"
+        f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
+    )
+    make_keys(Config.read().keys)
+    _app()
+    flask_migrate.upgrade()
+    load_demo(Keyring.read(Config.read()))
+    click.echo(
+        f"\n  The campaigns   http://localhost:{port}/\n  The letters     http://localhost:{port}/inbox/\n\n"
+        "  Sign the appeal for Amin, open the letter, confirm. Then, in another terminal:\n"
+        "      .venv/bin/campaign publish campaign/demo/amin-is-free.md\n  and read the letter that tells it.\n"
+    )
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_(file: Path) -> None:
+    """Load a whole campaign from a TOML file."""
+    _app()
+    campaign = import_campaign(read_campaign(file), clock.now())
+    db.session.commit()
+    click.echo(f"Loaded {campaign.slug}: {len(campaign.people)} people, {len(campaign.texts)} languages.")
+
+
+@main.command("publish")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def publish_(file: Path, yes: bool) -> None:
+    """Publish an update from a Markdown file with front matter, and tell the readers."""
+    _app()
+    slug, draft = read_update(file)
+    campaign = _campaign(slug)
+    if is_told_already(campaign, draft):
+        raise Refusal("The timeline has this update already.")
+    update = add_update(campaign, draft)
+    _show_plan(campaign, draft, reach(campaign.id, is_status=update.is_status))
+    if not yes and not click.confirm("Publish?"):
+        raise click.Abort
+    publish(update, clock.now())
+    db.session.commit()
+    wake("mailings")
+    click.echo(f"Published as number {update.number}. `campaign mailings` shows how the letters go.")
+
+
+def _show_plan(campaign: Campaign, draft: UpdateDraft, readers: dict[str, int]) -> None:
+    click.echo(f"{campaign.slug}: {draft.kind}, {draft.occurred_on:%d %B %Y}")
+    for locale, (title, body) in draft.texts.items():
+        click.echo(f"  [{locale}] {title} ({len(body.split())} words)")
+    for name, status in draft.statuses.items():
+        click.echo(f"  {name}: {status}")
+    for source in draft.sources:
+        click.echo(f"  source: {source}")
+    total = sum(readers.values())
+    click.echo(f"It will reach {total} {'reader' if total == 1 else 'readers'}:")
+    for locale, count in readers.items():
+        shown = locale if locale in draft.texts else f"{locale}, who get it in {campaign.locale}"
+        click.echo(f"  {count} in {shown}")
+
+
+@main.command("retract")
+@click.argument("slug")
+@click.argument("number", type=int)
+@click.option("--reason", required=True)
+def retract_(slug: str, number: int, reason: str) -> None:
+    """Take a published update back, in the open."""
+    _app()
+    update = published_update(_campaign(slug).id, number)
+    if update is None:
+        raise Refusal(f"{slug} has no published update number {number}.")
+    retract(update, reason, clock.now())
+    db.session.commit()
+    click.echo(f"Retracted number {number} of {slug}.")
+
+
+@main.group()
+def moderate() -> None:
+    """List, approve or reject statements."""
+
+
+@moderate.command("list")
+def moderate_list() -> None:
+    """The statements that wait, oldest first."""
+    _app()
+    waiting = waiting_statements()
+    for statement in waiting:
+        click.echo(
+            f"{statement.id}  {statement.signature.public_name or '(only counted)'}, {statement.signature.country}"
+        )
+        click.echo("    " + statement.body.replace("\n", "\n    "))
+    click.echo(f"{len(waiting)} waiting.")
+
+
+@moderate.command("approve")
+@click.argument("numbers", type=int, nargs=-1, required=True)
+def moderate_approve(numbers: tuple[int, ...]) -> None:
+    """Publish statements; their signers get a letter."""
+    _app()
+    for number in numbers:
+        approve(_statement(number), clock.now())
+    db.session.commit()
+    wake("letters")
+    click.echo(f"Approved {len(numbers)}.")
+
+
+@moderate.command("reject")
+@click.argument("number", type=int)
+@click.option("--reason", required=True)
+def moderate_reject(number: int, reason: str) -> None:
+    """Keep a statement from showing."""
+    _app()
+    reject(_statement(number), reason)
+    db.session.commit()
+    click.echo(f"Rejected {number}.")
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def mailings(ctx: click.Context) -> None:
+    """Show how far the mailings are; pause and resume them."""
+    if ctx.invoked_subcommand is not None:
+        return
+    _app()
+    for progress in mailings_progress():
+        mailing = progress.mailing
+        update = db.session.get_one(Update, mailing.update_id)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(progress.by_state.items()))
+        click.echo(
+            f"{mailing.id}  {update.campaign.slug} number {update.number}: {mailing.state}; {counts or 'no readers'}"
+        )
+        if mailing.reason:
+            click.echo(f"   {mailing.reason}")
+
+
+@mailings.command("pause")
+@click.argument("number", type=int)
+def mailings_pause(number: int) -> None:
+    """Send nothing more of a mailing for now."""
+    _app()
+    pause(_mailing(number), "paused by hand")
+    db.session.commit()
+
+
+@mailings.command("resume")
+@click.argument("number", type=int)
+def mailings_resume(number: int) -> None:
+    """Go on with a paused mailing."""
+    _app()
+    resume(_mailing(number))
+    db.session.commit()
+    wake("letters")
+
+
+@main.command()
+def audit() -> None:
+    """Recount the ledger against the signatures; exits with 1 when they differ."""
+    _app()
+    agrees = True
+    for campaign in db.session.scalars(select(Campaign).order_by(Campaign.id)):
+        signatures, ledger, gap = count_confirmed(campaign.id), recount(campaign.id), first_gap(campaign.id)
+        is_right = signatures == ledger and gap is None
+        agrees = agrees and is_right
+        verdict = "agree" if is_right else f"DIFFER{f' from entry {gap} on' if gap else ''}"
+        shown = public_count(campaign.id)
+        click.echo(f"{campaign.slug}: {signatures} signatures, {ledger} by the ledger, {shown} shown: {verdict}")
+    sys.exit(0 if agrees else 1)
+
+
+@main.command()
+def worker() -> None:
+    """Open intake, append to the ledger, send letters."""
+    Worker(Config.read()).run()
+
+
+@main.command()
+def inbox() -> None:
+    """Run the local inbox, which keeps letters instead of delivering them."""
+    open_inbox(Config.read())
+    threading.Event().wait()
+
+
+def _campaign(slug: str) -> Campaign:
+    campaign = campaign_by_slug(slug)
+    if campaign is None:
+        raise Refusal(f"There is no campaign “{slug}”.")
+    return campaign
+
+
+def _statement(number: int) -> Statement:
+    statement = db.session.get(Statement, number)
+    if statement is None:
+        raise Refusal(f"There is no statement {number}.")
+    return statement
+
+
+def _mailing(number: int) -> Mailing:
+    mailing = db.session.get(Mailing, number)
+    if mailing is None:
+        raise Refusal(f"There is no mailing {number}.")
+    return mailing

@@ -1,0 +1,176 @@
+"""The settings: a frozen dataclass read from the environment. No secret has a default.
+
+Every setting has the prefix CAMPAIGN_. What the environment does not say is looked up in
+`settings.env` in the instance folder; docs/operator.md describes each of them.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from campaign.errors import Misconfigured
+
+SETTINGS_FILE = "settings.env"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What an installation decides. Read with `Config.read()`; times in seconds."""
+
+    instance: Path
+    public_url: str
+    database_url: str
+    tasks_url: str
+    limits_url: str
+    smtp_url: str
+    mail_from: str
+    is_demo: bool
+    proxies: int
+    limit_per_client: str
+    limit_per_campaign: str
+    page_seconds: float
+    smtp_timeout: float
+    lease_seconds: float
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """Read the settings; raises Misconfigured with the setting's name and the remedy."""
+        environ = os.environ if environ is None else environ
+        instance = cls.folder(environ)
+        read = _Reader({**_settings_file(instance / SETTINGS_FILE), **environ})
+        return cls(
+            instance=instance,
+            public_url=read("PUBLIC_URL", _web_address, None),
+            database_url=read("DATABASE_URL", _database, f"sqlite:///{instance}/campaign.sqlite"),
+            tasks_url=read(
+                "TASKS_URL", _one_of_schemes("sqlite", "redis", "rediss"), f"sqlite:///{instance}/tasks.sqlite"
+            ),
+            limits_url=read("LIMITS_URL", _one_of_schemes("memory", "redis", "rediss"), "memory://"),
+            smtp_url=read("SMTP_URL", _one_of_schemes("smtp", "smtps", "smtp+starttls"), None),
+            mail_from=read("MAIL_FROM", _mail_address, None),
+            is_demo=read("DEMO", _yes_or_no, "no"),
+            proxies=read("PROXIES", _whole_number, "0"),
+            limit_per_client=read("LIMIT_PER_CLIENT", str, "240 per hour"),
+            limit_per_campaign=read("LIMIT_PER_CAMPAIGN", str, "1200 per minute"),
+            page_seconds=read("PAGE_SECONDS", _seconds, "5"),
+            smtp_timeout=read("SMTP_TIMEOUT", _seconds, "30"),
+            lease_seconds=read("LEASE_SECONDS", _seconds, "120"),
+        )
+
+    @staticmethod
+    def folder(environ: Mapping[str, str] = os.environ) -> Path:
+        """The instance folder, which is needed before any other setting."""
+        return Path(environ.get("CAMPAIGN_INSTANCE") or "instance").resolve()
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keys."""
+        return self.instance / "keys"
+
+    @property
+    def inbox(self) -> Path:
+        """The Maildir of the local inbox."""
+        return self.instance / "inbox"
+
+    def secret(self, name: str) -> bytes:
+        """A key's bytes, from `keys/<name>`; raises Misconfigured when it is not there."""
+        try:
+            return (self.keys / name).read_bytes()
+        except FileNotFoundError:
+            raise Misconfigured(
+                f"The key {name!r} is not in {self.keys} (CAMPAIGN_INSTANCE decides the folder). "
+                "Make the keys once with `campaign keys`, or copy the ones this installation has."
+            ) from None
+
+
+class _Reader:
+    """Reads one setting after the other and says which one is wrong."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+
+    def __call__(self, name: str, parse: Callable[[str], T], default: str | None) -> T:
+        setting = f"CAMPAIGN_{name}"
+        text = self.values.get(setting) or default
+        if text is None:
+            raise Misconfigured(f"{setting} is not set. {parse.__doc__}")
+        try:
+            return parse(text)
+        except ValueError:
+            raise Misconfigured(f"{setting} is {_shown(name, text)}, which does not fit. {parse.__doc__}") from None
+
+
+def _shown(name: str, text: str) -> str:
+    """The value in an error's text: never that of a setting which may hold a password."""
+    return "set" if name.endswith("_URL") and "@" in text else repr(text)
+
+
+def _settings_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _web_address(text: str) -> str:
+    """Give the address at which people reach the site, such as CAMPAIGN_PUBLIC_URL=https://campaign.example.org"""
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _database(text: str) -> str:
+    """Give sqlite:////absolute/path.sqlite or postgresql://user:password@host/database"""
+    scheme = urlsplit(text).scheme
+    if scheme == "postgresql":
+        return text.replace("postgresql://", "postgresql+psycopg://", 1)
+    if scheme not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError(text)
+    return text
+
+
+def _one_of_schemes(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise ValueError(text)
+        return text
+
+    parse.__doc__ = "Give an address that begins with one of: " + ", ".join(f"{scheme}://" for scheme in schemes)
+    return parse
+
+
+def _mail_address(text: str) -> str:
+    """Give the sender of the letters, such as CAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>"""
+    if "@" not in parseaddr(text)[1] or "\n" in text or "\r" in text:
+        raise ValueError(text)
+    return text
+
+
+def _yes_or_no(text: str) -> bool:
+    """Give yes or no."""
+    answers = {"yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
+    if text.lower() not in answers:
+        raise ValueError(text)
+    return answers[text.lower()]
+
+
+def _whole_number(text: str) -> int:
+    """Give a whole number, 0 or more."""
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    """Give a number of seconds, 0 or more."""
+    if not 0 <= float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)

@@ -1,0 +1,108 @@
+"""Locales: which there are, which one a request speaks, and numbers, dates and countries in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from unicodedata import normalize
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, force_locale, get_locale
+from werkzeug.routing import BaseConverter
+
+LOCALES = {"en": "English", "es": "Español", "ur": "اردو"}
+"""The languages of the interface, each by its own name."""
+
+DEFAULT_LOCALE = "en"
+
+babel = Babel()
+
+
+class LocaleConverter(BaseConverter):
+    """The <locale:locale> of an address: one of ours, so that a slug never collides with it."""
+
+    regex = "|".join(LOCALES)
+
+
+def init_i18n(app: Flask) -> None:
+    """Let addresses begin with a locale, and let the request speak it."""
+    app.url_map.converters["locale"] = LocaleConverter
+    app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
+    babel.init_app(app, locale_selector=_requested_locale)
+
+    @app.url_value_preprocessor
+    def take_locale(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        g.locale = (values or {}).get("locale") or preferred_locale()
+
+    @app.url_defaults
+    def give_locale(endpoint: str, values: dict[str, Any]) -> None:
+        if "locale" not in values and app.url_map.is_endpoint_expecting(endpoint, "locale"):
+            values["locale"] = current_locale()
+
+
+def current_locale() -> str:
+    """The code of the locale in force."""
+    found = get_locale()
+    return str(found) if found else DEFAULT_LOCALE
+
+
+def preferred_locale() -> str:
+    """The locale that the browser asks for, of those we have."""
+    return request.accept_languages.best_match(list(LOCALES)) or DEFAULT_LOCALE
+
+
+def known_locale(code: str | None) -> str:
+    """The code itself if it is one of ours, else the default."""
+    return code if code in LOCALES else DEFAULT_LOCALE
+
+
+def direction(locale: str) -> str:
+    """'rtl' or 'ltr'."""
+    return _locale(locale).text_direction
+
+
+@contextmanager
+def speaking(locale: str) -> Iterator[None]:
+    """Speak another locale for a while: for letters, and in the worker, which has no request."""
+    with force_locale(known_locale(locale)):
+        yield
+
+
+def number(value: float) -> str:
+    """A number as the locale writes it."""
+    return format_decimal(value, locale=_locale(current_locale()))
+
+
+def long_date(value: date | datetime) -> str:
+    """A date in words."""
+    return format_date(value, "long", locale=_locale(current_locale()))
+
+
+def country_name(code: str | None) -> str:
+    """The name of a country (ISO 3166-1 alpha-2) in the locale; the code itself where there is none."""
+    return _locale(current_locale()).territories.get(code, code) if code else ""
+
+
+@cache
+def countries(locale: str) -> tuple[tuple[str, str], ...]:
+    """All countries as (code, name), in the order of the locale's names."""
+    names = _locale(locale).territories
+    codes = (str(code) for code in names)
+    pairs = ((code, names[code]) for code in codes if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES)
+    return tuple(sorted(pairs, key=lambda pair: normalize("NFKD", pair[1])))
+
+
+_NOT_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
+
+
+@cache
+def _locale(code: str) -> Locale:
+    return Locale.parse(code)
+
+
+def _requested_locale() -> str:
+    return g.locale if has_request_context() and "locale" in g else DEFAULT_LOCALE

@@ -1,0 +1,83 @@
+"""Reading campaigns and updates from files: TOML, and Markdown with TOML front matter."""
+
+import re
+import tomllib
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from campaign.campaigns.models import Campaign
+from campaign.campaigns.operations import CampaignDraft, PersonDraft, TargetDraft, TextDraft, add_campaign
+from campaign.errors import Refusal
+from campaign.statements.models import Endorsement
+from campaign.statements.operations import add_endorsement
+from campaign.timeline.operations import UpdateDraft, add_update, publish
+
+_FRONT_MATTER = re.compile(r"\A\+\+\+\n(.*?)\n\+\+\+\n(.*)\Z", re.DOTALL)
+_HEADING = re.compile(r"^# (\w\w): *(.+)$", re.MULTILINE)
+
+
+def read_campaign(path: Path) -> dict[str, Any]:
+    """A campaign's description from a TOML file; raises Refusal with what is wrong and where."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refusal(_("%(file)s cannot be read: %(error)s", file=path.name, error=str(error))) from error
+
+
+def import_campaign(facts: dict[str, Any], now: datetime) -> Campaign:
+    """Add a campaign with its timeline and endorsements. Its updates are published and told to nobody."""
+    facts = dict(facts)
+    updates, endorsements = facts.pop("updates", []), facts.pop("endorsements", [])
+    state, closed_on, told_as_of = facts.get("state"), facts.get("closed_on"), facts.get("told_as_of")
+    try:
+        campaign = add_campaign(_campaign_draft(facts), now)
+        drafts = [_update_draft(dict(update)) for update in updates]
+        supports = [Endorsement(campaign_id=campaign.id, **endorsement) for endorsement in endorsements]
+    except (KeyError, TypeError) as error:
+        raise Refusal(_("The description does not fit: %(error)s", error=str(error))) from error
+    for draft in drafts:
+        publish(add_update(campaign, draft), datetime.combine(draft.occurred_on, time(12), UTC), is_told=False)
+    for support in supports:
+        add_endorsement(support)
+    campaign.state, campaign.closed_on, campaign.told_as_of = state or campaign.state, closed_on, told_as_of
+    return campaign
+
+
+def read_update(path: Path) -> tuple[str, UpdateDraft]:
+    """A campaign's slug and an update from a Markdown file; raises Refusal with what is wrong."""
+    try:
+        found = _FRONT_MATTER.match(path.read_text("utf-8").replace("\r\n", "\n"))
+        if found is None:
+            raise Refusal(_("%(file)s does not begin with front matter between lines of +++.", file=path.name))
+        facts = tomllib.loads(found[1])
+        return facts.pop("campaign"), _update_draft(facts | {"texts": _texts(found[2])})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refusal(_("%(file)s cannot be read: %(error)s", file=path.name, error=str(error))) from error
+    except (KeyError, TypeError) as error:
+        raise Refusal(
+            _("The front matter of %(file)s does not fit: %(error)s", file=path.name, error=str(error))
+        ) from error
+
+
+def _texts(markdown: str) -> dict[str, dict[str, str]]:
+    """The texts under headings such as "# en: Amin is free"."""
+    _before, *pieces = _HEADING.split(markdown)
+    return {
+        locale: {"title": title.strip(), "body": body.strip()}
+        for locale, title, body in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
+    }
+
+
+def _campaign_draft(facts: dict[str, Any]) -> CampaignDraft:
+    texts = {locale: TextDraft(**text) for locale, text in facts.pop("texts", {}).items()}
+    people = [PersonDraft(**person) for person in facts.pop("people", [])]
+    targets = [TargetDraft(**target) for target in facts.pop("targets", [])]
+    return CampaignDraft(locale=facts.pop("language"), texts=texts, people=people, targets=targets, **facts)
+
+
+def _update_draft(facts: dict[str, Any]) -> UpdateDraft:
+    texts = {locale: (text["title"], text["body"]) for locale, text in facts.pop("texts").items()}
+    return UpdateDraft(texts=texts, **facts)

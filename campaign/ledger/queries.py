@@ -1,0 +1,61 @@
+"""The public count, and a recount of the whole ledger."""
+
+from sqlalchemy import case, func, select
+
+from campaign.db import db
+from campaign.ledger.models import Change, DueEntry, LedgerEntry
+
+
+def last_entry(campaign_id: int) -> LedgerEntry | None:
+    """The newest entry of a campaign."""
+    newest = select(LedgerEntry).where(LedgerEntry.campaign_id == campaign_id).order_by(LedgerEntry.number.desc())
+    return db.session.scalar(newest.limit(1))
+
+
+def public_count(campaign_id: int) -> int:
+    """How many signatures count, as the ledger says: at most some seconds late."""
+    newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == campaign_id)
+    return db.session.scalar(newest.order_by(LedgerEntry.number.desc()).limit(1)) or 0
+
+
+def signer_number(campaign_id: int, commitment: bytes) -> int | None:
+    """The count that a signature made when it was added; foretold while its entry is still owed."""
+    entered = select(LedgerEntry.count).where(LedgerEntry.commitment == commitment, LedgerEntry.change == Change.ADDED)
+    found = db.session.scalar(entered)
+    return found if found is not None else _foretold_number(campaign_id, commitment)
+
+
+def _foretold_number(campaign_id: int, commitment: bytes) -> int | None:
+    due = db.session.scalar(select(DueEntry).where(DueEntry.commitment == commitment, DueEntry.change == Change.ADDED))
+    if due is None:
+        return None
+    earlier = select(_sum_of_steps(DueEntry)).where(DueEntry.campaign_id == campaign_id, DueEntry.id <= due.id)
+    return public_count(campaign_id) + (db.session.scalar(earlier) or 0)
+
+
+def recount(campaign_id: int) -> int:
+    """The count added up from the first entry and from what is owed; reads every row."""
+    entered = select(_sum_of_steps(LedgerEntry)).where(LedgerEntry.campaign_id == campaign_id)
+    owed = select(_sum_of_steps(DueEntry)).where(DueEntry.campaign_id == campaign_id)
+    return (db.session.scalar(entered) or 0) + (db.session.scalar(owed) or 0)
+
+
+def first_gap(campaign_id: int) -> int | None:
+    """The number of the first entry that does not follow from the one before it; None when all do."""
+    step = case((LedgerEntry.change == Change.ADDED, 1), else_=-1)
+    lined_up = (
+        select(
+            LedgerEntry.number,
+            LedgerEntry.count.label("count"),
+            func.row_number().over(order_by=LedgerEntry.number).label("place"),
+            func.sum(step).over(order_by=LedgerEntry.number).label("total"),
+        )
+        .where(LedgerEntry.campaign_id == campaign_id)
+        .subquery()
+    )
+    wrong = (lined_up.c.number != lined_up.c.place) | (lined_up.c.count != lined_up.c.total)
+    return db.session.scalar(select(lined_up.c.number).where(wrong).order_by(lined_up.c.number).limit(1))
+
+
+def _sum_of_steps(model: type[LedgerEntry] | type[DueEntry]):  # type: ignore[no-untyped-def]
+    return func.sum(case((model.change == Change.ADDED, 1), else_=-1))

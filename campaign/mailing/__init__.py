@@ -1,0 +1,1 @@
+"""Mailing: readers, letters, deliveries, suppression, unsubscribing."""

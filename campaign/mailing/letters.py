@@ -1,0 +1,135 @@
+"""Letters: what one says, and the bytes that carry it.
+
+A letter is written once for many readers: its bytes are built with slots, and each reader's copy only fills
+the slots. No letter holds a signer's name: the mail provider has no business knowing it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr, parseaddr
+from urllib.parse import urlsplit
+
+import css_inline
+from flask import current_app, render_template
+
+from campaign.i18n import current_locale, direction
+from campaign.links import public_url
+
+LINE = 76
+"""Quoted-printable lines are no longer than this (RFC 2045, section 6.7)."""
+
+SLOTS = ("slotAto", "slotAdate", "slotAmessageid", "slotAconfirm", "slotAyours", "slotAunsubscribe")
+TO, DATE, MESSAGE_ID, CONFIRM, YOURS, UNSUBSCRIBE = SLOTS
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a letter says in one language; links hold slots in the place of tokens."""
+
+    subject: str
+    text: str
+    html: str
+    list_name: str
+
+
+@dataclass(frozen=True)
+class LetterKind:
+    """How a kind of letter is written: `write(campaign_id, subject_id)`, in the locale in force.
+
+    `is_shared`: it says the same to all readers of a campaign, whatever its subject. `confirms_at`: the endpoint of
+    its random link.
+    """
+
+    write: Callable[[int, int | None], Letter]
+    is_shared: bool = False
+
+
+def render_letter(name: str, subject: str, list_name: str, **context: object) -> Letter:
+    """Render letters/<name>.txt and .html; the style goes into the elements, where mail programs look for it."""
+    context |= {
+        "locale": current_locale(),
+        "direction": direction(current_locale()),
+        "subject": subject,
+        "confirm_url": public_url("signing.confirm", token=CONFIRM),
+        "yours_url": public_url("signing.yours", token=YOURS),
+        "unsubscribe_url": public_url("mailing.unsubscribe", token=UNSUBSCRIBE),
+    }
+    html = css_inline.inline(render_template(f"letters/{name}.html", **context))
+    return Letter(subject, render_template(f"letters/{name}.txt", **context), html, list_name)
+
+
+class Skeleton:
+    """A letter's bytes with slots: built once, filled for each reader."""
+
+    def __init__(self, letter: Letter, sender: str) -> None:
+        self._pieces = _split(_headers(letter, sender), SLOTS)
+        self._body = _split(_body(letter), SLOTS, may_be_broken=True)
+
+    def fill(self, values: Mapping[str, str]) -> bytes:
+        """The letter to one reader; `values` are ASCII, by slot."""
+        filled = {slot: value.encode("ascii") for slot, value in values.items()}
+        broken = {slot: b"=\r\n" + _broken(value) + b"=\r\n" for slot, value in filled.items()}
+        return _join(self._pieces, filled) + _join(self._body, broken)
+
+
+def list_id(list_name: str) -> str:
+    """The List-Id of a campaign (RFC 2919)."""
+    return f"<{list_name}.{urlsplit(current_app.config['PUBLIC_URL']).hostname}>"
+
+
+def _headers(letter: Letter, sender: str) -> bytes:
+    """The headers, each on one line, but for the subject: folded List-* headers break one-click in some programs."""
+    name, address = parseaddr(sender)
+    unsubscribe = public_url("mailing.unsubscribe", token=UNSUBSCRIBE)
+    host = urlsplit(current_app.config["PUBLIC_URL"]).hostname
+    headers = {
+        "From": formataddr((name, address)),
+        "To": TO,
+        "Subject": Header(" ".join(letter.subject.split()), "utf-8", header_name="Subject").encode(linesep="\r\n"),
+        "Date": DATE,
+        "Message-ID": f"<{MESSAGE_ID}@{host}>",
+        "List-Id": list_id(letter.list_name),
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
+
+
+def _body(letter: Letter) -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message.set_content(letter.text, cte="quoted-printable")
+    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+    return message.as_bytes()
+
+
+_Pieces = list[tuple[bytes, str | None]]
+"""Bytes, each piece followed by a slot; the last by none."""
+
+
+def _split(content: bytes, slots: tuple[str, ...], *, may_be_broken: bool = False) -> _Pieces:
+    """Cut the content at its slots; `may_be_broken`: a soft line break may stand in the middle of one."""
+    gap = "(?:=\r\n)?" if may_be_broken else ""
+    pattern = "|".join(f"({gap.join(slot)})" for slot in slots).encode()
+    pieces: _Pieces = []
+    position = 0
+    for match in re.finditer(pattern, content):
+        pieces.append((content[position : match.start()], slots[(match.lastindex or 1) - 1]))
+        position = match.end()
+    return [*pieces, (content[position:], None)]
+
+
+def _join(pieces: _Pieces, values: Mapping[str, bytes]) -> bytes:
+    return b"".join(part for piece, slot in pieces for part in (piece, values[slot] if slot else b""))
+
+
+def _broken(value: bytes) -> bytes:
+    """A value in quoted-printable, broken into lines that fit."""
+    escaped = value.replace(b"=", b"=3D")
+    size = LINE - 4
+    return b"=\r\n".join(escaped[start : start + size] for start in range(0, len(escaped), size))

@@ -1,0 +1,255 @@
+"""Readers found or added and forgotten; letters owed; mailings posted, spread, claimed and settled."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import CursorResult, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from campaign.db import db, is_sqlite
+from campaign.links import token_hash
+from campaign.mailing.models import (
+    Allowance,
+    Delivery,
+    DeliveryState,
+    Mailing,
+    MailingState,
+    News,
+    Reader,
+    Suppression,
+)
+
+LETTERS_A_DAY = 5
+LINK_LASTS = timedelta(hours=72)
+UPDATE = "update"
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """Who asks for something: by fingerprint, and how to seal the address if it is new."""
+
+    campaign_id: int
+    fingerprint: bytes
+    locale: str
+    seal: Callable[[], bytes]
+
+
+def find_or_add_reader(addressee: Addressee, now: datetime, *, may_add: bool) -> Reader | None:
+    """The reader with this fingerprint, added unconfirmed if there is none and `may_add`; two workers get the same."""
+    found = select(Reader).where(
+        Reader.campaign_id == addressee.campaign_id, Reader.fingerprint == addressee.fingerprint
+    )
+    reader = db.session.scalar(found)
+    if reader is not None or not may_add:
+        return reader
+    row = {
+        "campaign_id": addressee.campaign_id,
+        "handle": os.urandom(16),
+        "sealed_address": addressee.seal(),
+        "fingerprint": addressee.fingerprint,
+        "locale": addressee.locale,
+        "news": News.NONE,
+        "created_at": now,
+    }
+    db.session.execute(_insert(Reader).values(row).on_conflict_do_nothing())
+    return db.session.scalar(found)
+
+
+def forget_reader(reader: Reader) -> None:
+    """Delete a reader, with the letters that were not sent; of those that were, only that they were."""
+    db.session.execute(delete(Delivery).where(Delivery.reader_id == reader.id, Delivery.settled_at.is_(None)))
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.reader_id == reader.id)
+        .values(reader_id=None, link_seed=None, link_hash=None, subject_id=None)
+    )
+    db.session.delete(reader)
+    db.session.flush()
+
+
+def may_write(suppression_key: bytes, allowance_key: bytes, now: datetime) -> bool:
+    """Whether a letter that was asked for may go out; if so, it is counted against the address's allowance."""
+    if db.session.get(Suppression, suppression_key) is not None:
+        return False
+    counted = (
+        _insert(Allowance)
+        .values(key=allowance_key, letters=1, counted_at=now)
+        .on_conflict_do_update(index_elements=["key"], set_={"letters": Allowance.letters + 1})
+        .returning(Allowance.letters)
+    )
+    letters: int = db.session.execute(counted).scalar_one()
+    return letters <= LETTERS_A_DAY
+
+
+def forget_allowances(now: datetime) -> None:
+    """Delete the allowances of earlier days."""
+    db.session.execute(delete(Allowance).where(Allowance.counted_at < now - timedelta(days=1)))
+
+
+def suppress(key: bytes, reason: str, now: datetime) -> None:
+    """Never write to an address again."""
+    row = {"key": key, "reason": reason, "created_at": now}
+    db.session.execute(_insert(Suppression).values(row).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True)
+class Owed:
+    """A letter owed to one reader; `subject_id` is what it tells of or what its link acts upon."""
+
+    reader: Reader
+    letter: str
+    subject_id: int | None = None
+
+
+def owe_letter(owed: Owed, now: datetime, link_token: Callable[[str, bytes], str] | None = None) -> Delivery:
+    """Owe a letter that was asked for; with `link_token` it carries a random link that lasts 72 hours."""
+    delivery = Delivery(reader=owed.reader, letter=owed.letter, subject_id=owed.subject_id, not_before=now)
+    if link_token is not None:
+        delivery.link_seed = os.urandom(16)
+        delivery.link_hash = token_hash(link_token(owed.letter, delivery.link_seed))
+        delivery.link_expires_at = now + LINK_LASTS
+    db.session.add(delivery)
+    db.session.flush()
+    return delivery
+
+
+def post(campaign_id: int, update_id: int, *, is_status: bool, now: datetime) -> Mailing:
+    """Owe the letters of an update to whoever reads the campaign at this moment; once for each update."""
+    newest_reader = db.session.scalar(select(func.max(Reader.id))) or 0
+    mailing = Mailing(
+        campaign_id=campaign_id,
+        update_id=update_id,
+        is_status=is_status,
+        state=MailingState.SENDING,
+        spread_until=newest_reader,
+        created_at=now,
+    )
+    db.session.add(mailing)
+    db.session.flush()
+    return mailing
+
+
+def spread(mailing: Mailing, size: int, now: datetime) -> None:
+    """Make the deliveries of the next `size` reader ids; making one twice makes nothing."""
+    upto = min(mailing.spread_to + size, mailing.spread_until)
+    wanting = [News.ALL, News.STATUS] if mailing.is_status else [News.ALL]
+    readers = select(
+        literal(mailing.id),
+        Reader.id,
+        literal(UPDATE),
+        literal(mailing.update_id),
+        literal(DeliveryState.DUE.value),
+        literal(0),
+        literal(now, Delivery.not_before.type),
+    ).where(
+        Reader.id > mailing.spread_to,
+        Reader.id <= upto,
+        Reader.campaign_id == mailing.campaign_id,
+        Reader.confirmed_at.is_not(None),
+        Reader.unsubscribed_at.is_(None),
+        Reader.news.in_(wanting),
+    )
+    columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
+    db.session.execute(_insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
+    mailing.spread_to = upto
+
+
+def close_done_mailings(now: datetime) -> None:
+    """Mark the mailings that have nothing left to send."""
+    unsettled = select(Delivery.id).where(
+        Delivery.mailing_id == Mailing.id, Delivery.state.in_([DeliveryState.DUE, DeliveryState.LEASED])
+    )
+    done = Mailing.state == MailingState.SENDING, Mailing.spread_to >= Mailing.spread_until, ~unsettled.exists()
+    db.session.execute(update(Mailing).where(*done).values(state=MailingState.DONE, done_at=now))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who holds deliveries, and until when."""
+
+    owner: str
+    until: datetime
+
+
+def claim(mailing_id: int | None, lease: Lease, size: int, now: datetime) -> list[int]:
+    """Lease at most `size` due deliveries of a mailing (None: letters that were asked for), oldest first."""
+    of_mailing = Delivery.mailing_id.is_(None) if mailing_id is None else Delivery.mailing_id == mailing_id
+    due = (
+        select(Delivery.id)
+        .where(of_mailing, is_in(DeliveryState.DUE), Delivery.not_before <= now)
+        .order_by(Delivery.id)
+        .limit(size)
+        .with_for_update(skip_locked=True)
+    )
+    leased = {"state": DeliveryState.LEASED, "owner": lease.owner, "lease_until": lease.until}
+    claimed = (
+        update(Delivery)
+        .where(Delivery.id.in_(due.scalar_subquery()))
+        .values(**leased)
+        .returning(Delivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(db.session.scalars(claimed))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a lease ended: the state, the relay's code, not before when it is tried again, and whether it was tried."""
+
+    state: DeliveryState
+    code: int | None = None
+    not_before: datetime | None = None
+    is_attempt: bool = True
+
+
+def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> bool:
+    """Record how an attempt ended; says False, and changes nothing, when the lease is no longer the owner's."""
+    values: dict[str, object] = {"state": outcome.state, "owner": None, "lease_until": None, "code": outcome.code}
+    if outcome.is_attempt:
+        values["attempts"] = Delivery.attempts + 1
+    if outcome.state is DeliveryState.DUE:
+        values["not_before"] = outcome.not_before or now
+    else:
+        values["settled_at"] = now
+    settled = (
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.owner == owner, is_in(DeliveryState.LEASED))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    result = db.session.execute(settled)
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def return_expired_leases(now: datetime) -> None:
+    """What a stopped worker held becomes due again."""
+    expired = update(Delivery).where(is_in(DeliveryState.LEASED), Delivery.lease_until < now)
+    db.session.execute(
+        expired.values(state=DeliveryState.DUE, owner=None, lease_until=None).execution_options(
+            synchronize_session=False
+        )
+    )
+
+
+def pause(mailing: Mailing, reason: str | None = None) -> None:
+    """Send nothing more of a mailing until it is resumed."""
+    if mailing.state == MailingState.SENDING:
+        mailing.state, mailing.reason = MailingState.PAUSED, reason
+
+
+def resume(mailing: Mailing) -> None:
+    """Go on with a paused mailing."""
+    if mailing.state == MailingState.PAUSED:
+        mailing.state, mailing.reason = MailingState.SENDING, None
+
+
+def is_in(state: DeliveryState):  # type: ignore[no-untyped-def]
+    """The predicate of the partial indexes, word for word: a bound value would not match them."""
+    return Delivery.state == literal(state.value, literal_execute=True)
+
+
+def _insert(model: type):  # type: ignore[no-untyped-def]
+    """INSERT with ON CONFLICT, which both databases spell alike."""
+    return sqlite.insert(model) if is_sqlite() else postgresql.insert(model)

@@ -1,0 +1,90 @@
+"""The private key and the pepper: open, fingerprint, link tokens. The worker's side only."""
+
+import base64
+import hashlib
+import hmac
+import os
+from datetime import date
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from campaign.config import Config
+from campaign.links import SESSION_KEY
+from campaign.sealing import PUBLIC_KEY, SUITE, EmailAddress, Sealer
+
+PRIVATE_KEY = "sealing.private"
+PEPPER = "pepper"
+
+
+class CannotOpen(Exception):
+    """A sealed value was made for another key, another campaign or another row, or was changed."""
+
+
+class Keyring:
+    """What only the worker and the command line hold."""
+
+    def __init__(self, private_key: bytes, pepper: bytes) -> None:
+        self._private_key = X25519PrivateKey.from_private_bytes(private_key)
+        self._pepper = pepper
+        self.sealer = Sealer(self._private_key.public_key().public_bytes_raw())
+
+    @classmethod
+    def read(cls, config: Config) -> "Keyring":
+        """Read the keys of the instance; raises Misconfigured when they are not there."""
+        return cls(config.secret(PRIVATE_KEY), config.secret(PEPPER))
+
+    def open(self, sealed: bytes, info: bytes) -> bytes:
+        """Open what `Sealer.seal` sealed with the same info; raises CannotOpen."""
+        try:
+            return SUITE.decrypt(sealed, self._private_key, info)
+        except (InvalidTag, ValueError) as error:
+            raise CannotOpen from error
+
+    def fingerprint(self, address: EmailAddress, campaign_id: int) -> bytes:
+        """32 bytes that are the same for one inbox in one campaign, and say nothing without the pepper."""
+        return self._mac("fingerprint", str(campaign_id), address.canonical)
+
+    def suppression_key(self, address: EmailAddress) -> bytes:
+        """32 bytes that stand for an address not to be written to, in any campaign."""
+        return self._mac("suppression", address.canonical)
+
+    def allowance_key(self, address: EmailAddress, day: date) -> bytes:
+        """32 bytes that stand for an address on one day, to count the letters it got."""
+        return self._mac("allowance", day.isoformat(), address.canonical)
+
+    def link_token(self, purpose: str, seed: bytes) -> str:
+        """The unguessable token of a mailed link.
+
+        It is drawn from a keyed PRF instead of the system's generator, so that a letter which is sent again
+        after a crash carries the same link, and the token itself need not be kept anywhere.
+        """
+        return base64.urlsafe_b64encode(self._mac("link", purpose, seed.hex())).decode().rstrip("=")
+
+    def message_id(self, delivery_id: int) -> str:
+        """The left part of a delivery's Message-ID: the same at every attempt, telling nothing."""
+        return self._mac("message-id", str(delivery_id)).hex()[:32]
+
+    def _mac(self, purpose: str, *parts: str) -> bytes:
+        text = "\0".join((purpose, *parts))
+        return hmac.new(self._pepper, text.encode(), hashlib.sha256).digest()
+
+
+def make_keys(folder: Path) -> bool:
+    """Make the keys of an installation, mode 0600, unless they are there; says whether it made them."""
+    if (folder / PUBLIC_KEY).exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_key = X25519PrivateKey.generate()
+    _write(folder / PRIVATE_KEY, private_key.private_bytes_raw())
+    _write(folder / PEPPER, os.urandom(32))
+    _write(folder / SESSION_KEY, os.urandom(32))
+    _write(folder / PUBLIC_KEY, private_key.public_key().public_bytes_raw())
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

@@ -1,0 +1,1 @@
+"""Signing: intake, signatures; sign, confirm, withdraw, erase."""

@@ -1,0 +1,98 @@
+"""The forms of signing, following, asking for a link, and changing what one chose."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from wtforms import RadioField, SelectField, StringField
+
+from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
+from campaign.i18n import countries, current_locale
+from campaign.mailing.models import News
+from campaign.signing.models import Appear
+from campaign.signing.operations import Request
+
+APPEAR = [
+    (Appear.NAME.value, _l("With my name")),
+    (Appear.INITIALS.value, _l("With my initials and my country")),
+    (Appear.COUNT.value, _l("Only in the count")),
+]
+NEWS = [
+    (News.ALL.value, _l("Everything that happens")),
+    (News.STATUS.value, _l("Only when somebody's status changes")),
+    (News.NONE.value, _l("No news")),
+]
+
+
+def _appear_field() -> RadioField:
+    known = one_of(lambda: list(Appear), _l("Please choose how you want to appear."))
+    return RadioField(_l("How do you want to appear?"), choices=APPEAR, validate_choice=False, validators=[known])
+
+
+def _news_field(choices: list[tuple[str, Any]]) -> RadioField:
+    known = one_of(lambda: [value for value, _label in choices], _l("Please choose which news you want."))
+    return RadioField(_l("Which news do you want?"), choices=choices, validate_choice=False, validators=[known])
+
+
+class SignForm(PublicForm):
+    """What one gives to sign."""
+
+    name = StringField(
+        _l("Your name"), filters=[one_line], validators=[needed(_l("Please give your name.")), at_most(120)],
+        render_kw={"maxlength": 120},
+    )  # fmt: skip
+    email = email_field()
+    country = SelectField(
+        _l("Country"),
+        validate_choice=False,
+        validators=[one_of(lambda: dict(countries(current_locale())), _l("Please choose your country."))],
+    )
+    city = StringField(_l("Town or city"), filters=[one_line], validators=[at_most(80)], render_kw={"maxlength": 80})
+    affiliation = StringField(
+        _l("Organisation"), filters=[one_line], validators=[at_most(120)], render_kw={"maxlength": 120}
+    )
+    appear = _appear_field()
+    news = _news_field(NEWS)
+    statement = statement_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.country.choices = [("", _l("Choose…")), *countries(current_locale())]
+
+    def request(self) -> Request:
+        """What was typed, ready to be sealed."""
+        typed = {name: value for name, value in self.data.items() if name != "website"}
+        return Request(kind="sign", locale=current_locale(), **typed)
+
+
+class FollowForm(PublicForm):
+    """What one gives to follow without signing."""
+
+    email = email_field()
+    news = _news_field(NEWS[:2])
+
+    def request(self) -> Request:
+        """What was typed, ready to be sealed."""
+        return Request(kind="follow", locale=current_locale(), email=self.email.data or "", news=self.news.data)
+
+
+class LinkForm(PublicForm):
+    """What one gives to get a lost link again."""
+
+    email = email_field()
+
+    def request(self) -> Request:
+        """What was typed, ready to be sealed."""
+        return Request(kind="link", locale=current_locale(), email=self.email.data or "")
+
+
+class YoursForm(PublicForm):
+    """What a signer may change."""
+
+    appear = _appear_field()
+    news = _news_field(NEWS)
+
+
+class FollowerForm(PublicForm):
+    """What a follower may change."""
+
+    news = _news_field(NEWS)

@@ -1,0 +1,134 @@
+"""Intake, which the web writes and the worker opens, and signatures."""
+
+import hashlib
+import os
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from campaign.campaigns.models import Campaign
+from campaign.db import Base, one_of
+from campaign.mailing.models import News, Reader
+
+
+class SignatureState(StrEnum):
+    """Where a signature stands. A withdrawn one is deleted; the ledger remembers that it was there."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    INVALIDATED = "invalidated"
+
+
+class Appear(StrEnum):
+    """How a signer chose to appear."""
+
+    NAME = "name"
+    INITIALS = "initials"
+    COUNT = "count"
+
+
+class Intake(Base):
+    """A sealed request that the web took and the worker has not opened yet."""
+
+    __tablename__ = "intake"
+    __table_args__ = (
+        Index(
+            "ix_intake_waiting", "received_at",
+            sqlite_where=text("failed_at IS NULL"), postgresql_where=text("failed_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    sealed: Mapped[bytes]
+    received_at: Mapped[datetime]
+    failed_at: Mapped[datetime | None]
+
+
+_IS_VEILED = "state = 'confirmed' AND is_veiled"
+_IS_LISTED = "state = 'confirmed' AND public_name IS NOT NULL"
+
+
+class Signature(Base):
+    """One person's signing of one campaign.
+
+    Whatever the signer typed stays in `sealed` until the signing is confirmed; then the worker lifts the veil from
+    what the signer chose to show, and from nothing else. One reader may have several pending signatures (each letter
+    confirms what was typed with it), but only one that is confirmed.
+    """
+
+    __tablename__ = "signatures"
+    __table_args__ = (
+        Index("uq_signatures_confirmed", "reader_id", unique=True,
+              sqlite_where=text("state = 'confirmed'"), postgresql_where=text("state = 'confirmed'")),
+        Index("ix_signatures_veiled", "id", sqlite_where=text(_IS_VEILED), postgresql_where=text(_IS_VEILED)),
+        Index("ix_signatures_listed", "campaign_id", "confirmed_at", "id",
+              sqlite_where=text(_IS_LISTED), postgresql_where=text(_IS_LISTED)),
+        one_of("state", SignatureState),
+        one_of("appear", Appear),
+        one_of("news", News),
+        CheckConstraint("public_name IS NULL OR (appear <> 'count' AND state <> 'pending')", name="shown_as_chosen"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    reader_id: Mapped[int] = mapped_column(ForeignKey("readers.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(default=SignatureState.PENDING)
+    reason: Mapped[str | None]
+    appear: Mapped[str]
+    news: Mapped[str]
+    locale: Mapped[str]
+    country: Mapped[str]
+    sealed: Mapped[bytes]
+    is_veiled: Mapped[bool] = mapped_column(default=True)
+    public_name: Mapped[str | None]
+    city: Mapped[str | None]
+    affiliation: Mapped[str | None]
+    secret: Mapped[bytes]
+    commitment: Mapped[bytes] = mapped_column(unique=True)
+    signed_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+
+    campaign: Mapped[Campaign] = relationship()
+    reader: Mapped[Reader] = relationship()
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it counts."""
+        return self.state == SignatureState.CONFIRMED
+
+    @property
+    def receipt(self) -> str:
+        """What proves to the signer alone that a ledger entry is theirs: its SHA-256 is the commitment."""
+        return self.secret.hex()
+
+    def choose_appearance(self, appear: Appear) -> None:
+        """Appear otherwise. What was shown goes at once; the worker shows what is now wished."""
+        if appear == self.appear:
+            return
+        self.public_name = self.city = self.affiliation = None
+        self.appear = appear
+        self.is_veiled = True
+
+    def unveil(self, name: str, city: str | None, affiliation: str | None) -> None:
+        """Show what the signer chose to show, and nothing else."""
+        if self.appear == Appear.NAME:
+            self.public_name, self.city, self.affiliation = name, city, affiliation
+        elif self.appear == Appear.INITIALS:
+            self.public_name = initials(name)
+        self.is_veiled = False
+
+
+def new_secret() -> tuple[bytes, bytes]:
+    """A receipt's secret and the commitment to it."""
+    secret = os.urandom(32)
+    return secret, hashlib.sha256(secret).digest()
+
+
+def initials(name: str) -> str:
+    """The initials of a name: 'Rosa Luxemburg' → 'R. L.'"""
+    return " ".join(f"{word[0].upper()}." for word in name.split())

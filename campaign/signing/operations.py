@@ -1,0 +1,152 @@
+"""Take a request in; answer it with a letter; confirm, change, withdraw, erase."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from campaign.campaigns.models import Campaign
+from campaign.db import db
+from campaign.ledger.models import Change
+from campaign.ledger.operations import owe
+from campaign.mailing.models import News, Reader
+from campaign.mailing.operations import Owed, forget_reader, owe_letter
+from campaign.sealing import Sealer, binding
+from campaign.signing.models import Appear, Intake, Signature, SignatureState, new_secret
+from campaign.signing.queries import (
+    CONFIRM_SIGNATURE,
+    confirmed_signature,
+    newest_pending_signature,
+    pending_signatures,
+)
+
+CONFIRM_FOLLOWING = "confirm_follow"
+ALREADY_SIGNED = "already_signed"
+
+
+@dataclass(frozen=True, repr=False)
+class Request:
+    """What somebody typed, between the web that seals it and the worker that opens it."""
+
+    kind: str
+    locale: str
+    email: str = ""
+    delivery_id: int | None = None
+    news: str = News.NONE
+    appear: str = Appear.COUNT
+    country: str = ""
+    name: str = ""
+    city: str = ""
+    affiliation: str = ""
+    statement: str = ""
+
+    def private_part(self) -> bytes:
+        """What stays sealed until the signing is confirmed."""
+        kept = {"name": self.name, "city": self.city, "affiliation": self.affiliation, "statement": self.statement}
+        return json.dumps(kept).encode()
+
+
+def take(campaign: Campaign, request: Request, sealer: Sealer, now: datetime) -> Intake:
+    """Take a request in: sealed to the worker, bound to the campaign and to its row. Looks nothing up."""
+    row_id = uuid4()
+    sealed = sealer.seal(json.dumps(asdict(request)).encode(), binding("intake", campaign.id, row_id.bytes))
+    intake = Intake(id=row_id, campaign_id=campaign.id, sealed=sealed, received_at=now)
+    db.session.add(intake)
+    db.session.flush()
+    return intake
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What answering a request takes besides the request: the reader who asks, the sealer, the maker of links."""
+
+    campaign: Campaign
+    reader: Reader
+    sealer: Sealer
+    link_token: Callable[[str, bytes], str]
+    now: datetime
+
+    def write(self, letter: str, subject_id: int | None = None, *, has_link: bool = False) -> None:
+        """Owe the reader a letter."""
+        owe_letter(Owed(self.reader, letter, subject_id), self.now, self.link_token if has_link else None)
+
+
+def sign(request: Request, at: Answering) -> None:
+    """A new pending signature and the letter that confirms it; who signed before is told so."""
+    if confirmed_signature(at.reader.id) is not None:
+        at.write(ALREADY_SIGNED)
+    elif at.campaign.is_signable:
+        at.write(CONFIRM_SIGNATURE, _add_pending(request, at).id, has_link=True)
+
+
+def follow(request: Request, at: Answering) -> None:
+    """News without a signature, once the address is confirmed; whoever gets news already is told so."""
+    if at.reader.wants(is_status=True) or confirmed_signature(at.reader.id) is not None:
+        at.write(ALREADY_SIGNED)
+    else:
+        at.reader.news = request.news
+        at.write(CONFIRM_FOLLOWING, has_link=True)
+
+
+def mail_link(request: Request, at: Answering) -> None:
+    """The link that somebody lost: to "yours" if confirmed, else to what is still to be confirmed."""
+    pending = newest_pending_signature(at.reader.id)
+    if at.reader.confirmed_at is not None and pending is None:
+        at.write(ALREADY_SIGNED)
+    elif pending is not None:
+        at.write(CONFIRM_SIGNATURE, pending.id, has_link=True)
+    else:
+        at.write(CONFIRM_FOLLOWING, has_link=True)
+
+
+def _add_pending(request: Request, at: Answering) -> Signature:
+    secret, commitment = new_secret()
+    signature = Signature(
+        campaign_id=at.campaign.id,
+        reader_id=at.reader.id,
+        appear=request.appear,
+        news=request.news,
+        locale=request.locale,
+        country=request.country,
+        sealed=at.sealer.seal(request.private_part(), binding("signer", at.campaign.id, commitment)),
+        secret=secret,
+        commitment=commitment,
+        signed_at=at.now,
+    )
+    db.session.add(signature)
+    db.session.flush()
+    return signature
+
+
+def confirm(signature: Signature, now: datetime) -> Signature:
+    """Count a signature from now on; idempotent. Returns the reader's one confirmed signature."""
+    db.session.refresh(signature.reader, with_for_update=True)
+    confirmed = confirmed_signature(signature.reader_id)
+    if confirmed is not None:
+        return confirmed
+    signature.state, signature.confirmed_at = SignatureState.CONFIRMED, now
+    reader = signature.reader
+    reader.confirm(now)
+    reader.news, reader.locale = signature.news, signature.locale
+    for other in pending_signatures(reader.id):
+        if other is not signature:
+            db.session.delete(other)
+    owe(signature.campaign_id, Change.ADDED, signature.commitment)
+    return signature
+
+
+def withdraw(signature: Signature) -> None:
+    """Take a signature back: it is deleted with all that it held; the ledger keeps a blinded entry."""
+    if signature.is_confirmed:
+        owe(signature.campaign_id, Change.WITHDRAWN, signature.commitment)
+    db.session.delete(signature)
+    db.session.flush()
+
+
+def erase(reader: Reader) -> None:
+    """Delete all that is known of a reader: address, fingerprint, signature, statement, letters not yet sent."""
+    signature = confirmed_signature(reader.id)
+    if signature is not None:
+        withdraw(signature)
+    forget_reader(reader)

@@ -1,0 +1,86 @@
+"""Signatures: a reader's own, and the public list by pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy.orm import joinedload
+
+from campaign.campaigns.models import Campaign
+from campaign.db import db
+from campaign.ledger.queries import public_count
+from campaign.links import token_hash
+from campaign.mailing.models import Delivery, Reader
+from campaign.signing.models import Signature, SignatureState
+
+PAGE = 100
+CONFIRM_SIGNATURE = "confirm_signature"
+
+
+def is_confirmed() -> ColumnElement[bool]:
+    """The predicate of the partial indexes, word for word."""
+    return Signature.state == literal(SignatureState.CONFIRMED, literal_execute=True)
+
+
+def confirmed_signature(reader_id: int) -> Signature | None:
+    """The reader's signature that counts."""
+    return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, is_confirmed()))
+
+
+def pending_signatures(reader_id: int) -> Sequence[Signature]:
+    """The reader's signatures that wait for confirmation, newest first."""
+    pending = select(Signature).where(Signature.reader_id == reader_id, Signature.state == SignatureState.PENDING)
+    return db.session.scalars(pending.order_by(Signature.id.desc())).all()
+
+
+def newest_pending_signature(reader_id: int) -> Signature | None:
+    """The newest of them."""
+    return next(iter(pending_signatures(reader_id)), None)
+
+
+def delivery_of_link(token: str) -> Delivery | None:
+    """The delivery whose letter carried this random link."""
+    found = select(Delivery).where(Delivery.link_hash == token_hash(token)).options(joinedload(Delivery.reader))
+    return db.session.scalar(found)
+
+
+def reader_by_handle(handle: bytes | None) -> Reader | None:
+    """The reader for whom a signed link stands."""
+    return db.session.scalar(select(Reader).where(Reader.handle == handle)) if handle else None
+
+
+def listed_signatures(campaign_id: int, before: tuple[datetime, int] | None) -> Sequence[Signature]:
+    """A page of the names that are shown, newest first; `before` is the last row's (confirmed_at, id)."""
+    listed = select(Signature).where(
+        Signature.campaign_id == campaign_id, is_confirmed(), Signature.public_name.is_not(None)
+    )
+    if before is not None:
+        listed = listed.where(tuple_(Signature.confirmed_at, Signature.id) < before)
+    return db.session.scalars(listed.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE)).all()
+
+
+def signature_of(delivery: Delivery) -> Signature | None:
+    """The signature that a letter's link confirms: the one typed with it, unless another was confirmed before."""
+    if delivery.letter != CONFIRM_SIGNATURE or delivery.reader_id is None:
+        return None
+    return confirmed_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many signatures count, and how many are the goal."""
+
+    count: int
+    goal: int
+
+
+def progress(campaign: Campaign) -> Progress:
+    """How far a campaign is, by the public count."""
+    return Progress(public_count(campaign.id), campaign.goal)
+
+
+def count_confirmed(campaign_id: int) -> int:
+    """How many signatures count, counted one by one: for audits, never for a page."""
+    counted = select(func.count()).select_from(Signature)
+    return db.session.scalar(counted.where(Signature.campaign_id == campaign_id, is_confirmed())) or 0

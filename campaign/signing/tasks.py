@@ -1,0 +1,105 @@
+"""The worker's part: open intake and answer it; show what confirmed signers chose to show."""
+
+import json
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import select
+
+from campaign import clock
+from campaign.campaigns.models import Campaign
+from campaign.db import db
+from campaign.mailing.models import Delivery, Reader
+from campaign.mailing.operations import Addressee, find_or_add_reader, may_write
+from campaign.mailing.tasks import open_address
+from campaign.opening import Keyring
+from campaign.sealing import EmailAddress, binding
+from campaign.signing.models import Intake, Signature
+from campaign.signing.operations import Answering, Request, follow, mail_link, sign
+from campaign.signing.queries import is_confirmed
+
+BATCH = 50
+"""How many requests one transaction answers: few, so that SQLite's write lock is held briefly."""
+
+ANSWERS = {"sign": sign, "follow": follow, "link": mail_link, "again": mail_link}
+
+Propose = Callable[[Signature, str], object]
+"""What is done with the statement of somebody who confirmed."""
+
+log = structlog.get_logger()
+
+
+def open_intake(keys: Keyring) -> None:
+    """Answer all that waits, a batch a transaction: request gone, signature and letter there, or neither."""
+    while True:
+        waiting = select(Intake).where(Intake.failed_at.is_(None)).order_by(Intake.received_at).limit(BATCH)
+        batch = db.session.scalars(waiting.with_for_update(skip_locked=True)).all()
+        for intake in batch:
+            _open(intake, keys)
+        db.session.commit()
+        if len(batch) < BATCH:
+            return
+
+
+def _open(intake: Intake, keys: Keyring) -> None:
+    try:
+        with db.session.begin_nested():
+            _answer(intake, keys)
+            db.session.delete(intake)
+    except Exception as error:  # one bad row must not hold up the others; it stays, sealed, for whoever looks
+        log.exception("intake failed", intake=str(intake.id), error=type(error).__name__, exc_info=False)
+        intake.failed_at = clock.now()
+
+
+def _answer(intake: Intake, keys: Keyring) -> None:
+    now = clock.now()
+    plain = keys.open(intake.sealed, binding("intake", intake.campaign_id, intake.id.bytes))
+    request = Request(**json.loads(plain))
+    campaign = db.session.get_one(Campaign, intake.campaign_id)
+    address = _address(request, keys)
+    if address is None or not may_write(keys.suppression_key(address), keys.allowance_key(address, now.date()), now):
+        return
+    reader = _reader(address, request, campaign, keys)
+    if reader is not None:
+        ANSWERS[request.kind](request, Answering(campaign, reader, keys.sealer, keys.link_token, now))
+
+
+def _address(request: Request, keys: Keyring) -> EmailAddress | None:
+    """The address that the request names, or that of the reader who used an expired link."""
+    if request.delivery_id is None:
+        return EmailAddress.parse(request.email)
+    delivery = db.session.get(Delivery, request.delivery_id)
+    return open_address(delivery.reader, keys) if delivery is not None and delivery.reader is not None else None
+
+
+def _reader(address: EmailAddress, request: Request, campaign: Campaign, keys: Keyring) -> Reader | None:
+    fingerprint = keys.fingerprint(address, campaign.id)
+    addressee = Addressee(
+        campaign.id,
+        fingerprint,
+        request.locale,
+        lambda: keys.sealer.seal(str(address).encode(), binding("reader", campaign.id, fingerprint)),
+    )
+    return find_or_add_reader(addressee, clock.now(), may_add=request.kind in ("sign", "follow"))
+
+
+def unveil_names(keys: Keyring, propose: Propose) -> None:
+    """Show the names of those who confirmed, as they chose; pass their statements on to be moderated."""
+    while True:
+        veiled = select(Signature).where(is_confirmed(), Signature.is_veiled).order_by(Signature.id).limit(BATCH)
+        batch = db.session.scalars(veiled.with_for_update(skip_locked=True, of=Signature)).all()
+        for signature in batch:
+            _unveil(signature, keys, propose)
+        db.session.commit()
+        if len(batch) < BATCH:
+            return
+
+
+def _unveil(signature: Signature, keys: Keyring, propose: Propose) -> None:
+    info = binding("signer", signature.campaign_id, signature.commitment)
+    private = json.loads(keys.open(signature.sealed, info))
+    signature.unveil(private["name"], private["city"] or None, private["affiliation"] or None)
+    statement = private["statement"]
+    if statement:
+        propose(signature, statement)
+        signature.sealed = keys.sealer.seal(json.dumps({**private, "statement": ""}).encode(), info)

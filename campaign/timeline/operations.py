@@ -1,0 +1,122 @@
+"""Drafting, publishing, correcting and retracting updates."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from campaign.campaigns.models import Campaign, CampaignState, Person
+from campaign.db import db
+from campaign.errors import Refusal
+from campaign.mailing.models import Mailing
+from campaign.mailing.operations import post
+from campaign.timeline.models import Kind, Status, StatusChange, Update, UpdateText
+from campaign.timeline.queries import freedom, published_update, standings
+
+
+@dataclass(frozen=True)
+class UpdateDraft:
+    """An update as somebody described it: texts as {locale: (title, body)}, statuses by the person's name."""
+
+    kind: str
+    occurred_on: date
+    texts: dict[str, tuple[str, str]]
+    sources: list[str] = field(default_factory=list)
+    statuses: dict[str, str] = field(default_factory=dict)
+    corrects: int | None = None
+
+
+class AlreadyPublished(Refusal):
+    """The update, or one that is the same in all that it says, stands in the timeline already."""
+
+
+def add_update(campaign: Campaign, draft: UpdateDraft) -> Update:
+    """Add an unpublished update; raises Refusal with what is wrong in the draft."""
+    _check(draft)
+    corrects = _corrected(campaign, draft)
+    update = Update(
+        campaign=campaign,
+        number=(db.session.scalar(select(func.max(Update.number)).where(Update.campaign_id == campaign.id)) or 0) + 1,
+        kind=draft.kind,
+        occurred_on=draft.occurred_on,
+        sources=draft.sources,
+        corrects=corrects,
+        texts=[UpdateText(locale=locale, title=title, body=body) for locale, (title, body) in draft.texts.items()],
+        changes=[
+            StatusChange(person=_person(campaign, name), status=status) for name, status in draft.statuses.items()
+        ],
+    )
+    db.session.add(update)
+    db.session.flush()
+    return update
+
+
+def publish(update: Update, now: datetime, *, is_told: bool = True) -> Mailing | None:
+    """Publish an update and, if it is told, owe its letters; both in one transaction. Raises AlreadyPublished."""
+    db.session.refresh(update.campaign, with_for_update=True)
+    if update.published_at is not None:
+        raise AlreadyPublished(_("This update is published already."))
+    update.published_at = now
+    db.session.flush()
+    _follow_the_people(update.campaign, update.occurred_on)
+    return post(update.campaign_id, update.id, is_status=update.is_status, now=now) if is_told else None
+
+
+def retract(update: Update, reason: str, now: datetime) -> None:
+    """Take an update back in the open: it stays, struck through, with the reason."""
+    if update.retracted_at is not None:
+        raise Refusal(_("This update is retracted already."))
+    update.retracted_at, update.retraction = now, reason
+    db.session.flush()
+    _follow_the_people(update.campaign, update.occurred_on)
+
+
+def is_told_already(campaign: Campaign, draft: UpdateDraft) -> bool:
+    """Whether the timeline has an update with the same day, kind and titles."""
+    same = select(Update).where(
+        Update.campaign_id == campaign.id, Update.kind == draft.kind, Update.occurred_on == draft.occurred_on
+    )
+    titles = {locale: title for locale, (title, _body) in draft.texts.items()}
+    return any({text.locale: text.title for text in update.texts} == titles for update in db.session.scalars(same))
+
+
+def _follow_the_people(campaign: Campaign, on: date) -> None:
+    """The campaign is won when every person is free, and open again if that turns out not to be so."""
+    free = freedom(standings(campaign, campaign.locale, on))
+    if free is not None and campaign.state == CampaignState.OPEN:
+        campaign.state, campaign.closed_on = CampaignState.WON, free.on
+    elif free is None and campaign.state == CampaignState.WON and campaign.people:
+        campaign.state, campaign.closed_on = CampaignState.OPEN, None
+    if campaign.told_as_of is not None:
+        campaign.told_as_of = max(campaign.told_as_of, on)
+
+
+def _check(draft: UpdateDraft) -> None:
+    if draft.kind not in list(Kind):
+        raise Refusal(
+            _("“%(kind)s” is not a kind of update; there are: %(kinds)s.", kind=draft.kind, kinds=", ".join(Kind))
+        )
+    for status in draft.statuses.values():
+        if status not in list(Status):
+            raise Refusal(_("“%(status)s” is not a status; there are: %(all)s.", status=status, all=", ".join(Status)))
+    if not draft.texts:
+        raise Refusal(_("The update has no text."))
+    if (draft.kind == Kind.CORRECTION) != (draft.corrects is not None):
+        raise Refusal(_("A correction names the number of the update that it corrects; no other kind does."))
+
+
+def _corrected(campaign: Campaign, draft: UpdateDraft) -> Update | None:
+    if draft.corrects is None:
+        return None
+    corrected = published_update(campaign.id, draft.corrects)
+    if corrected is None:
+        raise Refusal(_("There is no published update number %(number)s to correct.", number=draft.corrects))
+    return corrected
+
+
+def _person(campaign: Campaign, name: str) -> Person:
+    for person in campaign.people:
+        if name in person.name.values():
+            return person
+    raise Refusal(_("The campaign is not for anybody named “%(name)s”.", name=name))

@@ -1,0 +1,221 @@
+"""What every page shares: headers, the cross-site guard, cached pages, error pages, template helpers."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import nh3
+from cachelib import SimpleCache
+from flask import Flask, Response, current_app, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from secure import (
+    ContentSecurityPolicy,
+    CrossOriginOpenerPolicy,
+    CrossOriginResourcePolicy,
+    PermissionsPolicy,
+    ReferrerPolicy,
+    Secure,
+    StrictTransportSecurity,
+    XContentTypeOptions,
+    XFrameOptions,
+)
+from werkzeug.exceptions import HTTPException
+
+from campaign import i18n
+from campaign.config import Config
+from campaign.db import READING_METHODS
+from campaign.errors import Refusal
+from campaign.i18n import LOCALES
+from campaign.links import public_url
+
+_TAGS = {"p", "em", "strong", "a", "ul", "ol", "li", "blockquote", "br", "h3", "h4", "code", "pre", "hr"}
+_markdown = MarkdownIt("commonmark", {"html": False})
+_STALE = "stale-while-revalidate=30, stale-if-error=86400"
+
+
+class CrossSite(Refusal):
+    """Another site made a browser send this."""
+
+    status = 403
+
+
+def init_web(app: Flask, config: Config) -> None:
+    """Give the app what every page shares."""
+    app.extensions["pages"] = SimpleCache(threshold=2000, default_timeout=0)
+    app.config["PAGE_SECONDS"] = config.page_seconds
+    app.before_request(_refuse_cross_site)
+    _set_headers(app, config)
+    _add_template_helpers(app, config)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Refusal, _refusal)
+
+
+def render_markdown(text: str) -> Markup:
+    """Markdown as safe HTML: no raw HTML, no images, no scripts, links without a referrer."""
+    html = _markdown.render(text or "")
+    return Markup(nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"}))  # noqa: S704 - cleaned
+
+
+def cached_page(view: Callable[..., str]) -> Callable[..., Response]:
+    """A page that says the same to everybody: kept here and by any cache for some seconds, revalidated by its ETag."""
+
+    @wraps(view)
+    def answer(**values: Any) -> Response:
+        pages, seconds = current_app.extensions["pages"], current_app.config["PAGE_SECONDS"]
+        kept = pages.get(request.full_path) if seconds else None
+        if kept is None:
+            body = view(**values).encode()
+            kept = body, hashlib.sha256(body).hexdigest()[:32]
+            if seconds:
+                pages.set(request.full_path, kept, timeout=seconds)
+        return _public_response(*kept)
+
+    return answer
+
+
+def mark(when: date, number: int) -> str:
+    """Marks the last row of a page in the next page's address."""
+    return f"{when.isoformat()}_{number}"
+
+
+def marked(text: str | None) -> tuple[datetime, int] | None:
+    """The row that a mark stands for; None for no mark, or one that somebody made up."""
+    when, _underscore, number = (text or "").partition("_")
+    try:
+        return datetime.fromisoformat(when), int(number)
+    except ValueError:
+        return None
+
+
+def _public_response(body: bytes, etag: str) -> Response:
+    response = Response(body, mimetype="text/html")
+    response.set_etag(etag, weak=True)
+    response.headers["Cache-Control"] = f"public, max-age=5, s-maxage=10, {_STALE}"
+    response.make_conditional(request)
+    return response
+
+
+def _refuse_cross_site() -> None:
+    """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none)."""
+    if request.method in READING_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        is_foreign = site not in ("same-origin", "none")
+    else:
+        is_foreign = origin is not None and urlsplit(origin).netloc != urlsplit(current_app.config["PUBLIC_URL"]).netloc
+    if is_foreign:
+        raise CrossSite(_("This request came from another site. Please open the page itself and try again."))
+
+
+def _set_headers(app: Flask, config: Config) -> None:
+    is_secure = config.public_url.startswith("https")
+    own = (
+        ContentSecurityPolicy()
+        .default_src("'none'")
+        .style_src("'self'")
+        .script_src("'self'")
+        .img_src("'self'", "data:")
+    )
+    own = own.form_action("'self'").base_uri("'none'").frame_ancestors("'none'").frame_src("'self'")
+    headers = Secure(
+        csp=own,
+        referrer=ReferrerPolicy().same_origin(),
+        xcto=XContentTypeOptions().nosniff(),
+        xfo=XFrameOptions().deny(),
+        coop=CrossOriginOpenerPolicy().same_origin(),
+        corp=CrossOriginResourcePolicy().same_origin(),
+        permissions=PermissionsPolicy().geolocation().microphone().camera(),
+        hsts=StrictTransportSecurity().max_age(63072000).include_subdomains() if is_secure else None,
+    ).headers
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _add_template_helpers(app: Flask, config: Config) -> None:
+    versions = _versions(Path(app.static_folder or "static"))
+
+    def asset(name: str) -> str:
+        return url_for("static", filename=name, v=versions.get(name))
+
+    def here(locale: str) -> str | None:
+        if (
+            request.endpoint is None
+            or "locale" not in (request.view_args or {})
+            or request.method not in READING_METHODS
+        ):
+            return None
+        return url_for(request.endpoint, **{**(request.view_args or {}), "locale": locale})
+
+    app.jinja_env.filters |= {
+        "number": i18n.number,
+        "date": i18n.long_date,
+        "country": i18n.country_name,
+        "markdown": render_markdown,
+    }
+    app.jinja_env.globals |= {
+        "asset": asset,
+        "here": here,
+        "public_url": public_url,
+        "is_demo": config.is_demo,
+        "locales": list(LOCALES.items()),
+    }
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    @app.context_processor
+    def speak() -> dict[str, str]:
+        locale = i18n.current_locale()
+        return {"locale": locale, "direction": i18n.direction(locale)}
+
+
+def _versions(folder: Path) -> dict[str, str]:
+    """The version of each static file: a piece of its hash, so that it may be kept for ever."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or (error.code or 500) < 400:
+        return error
+    title, sentence = _explain(error.code or 500)
+    response = make_response(render_template("error.html", title=title, sentence=sentence, status=error.code))
+    response.status_code = error.code or 500
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _refusal(error: Refusal) -> ResponseReturnValue:
+    page = render_template("error.html", title=_("That is not possible"), sentence=error.sentence, status=error.status)
+    return page, error.status
+
+
+def _explain(status: int) -> tuple[str, str]:
+    known = {
+        400: (_("That did not arrive whole"), _("The request could not be read. Please go back and try again.")),
+        403: (_("Not from here"), _("This is not open to you.")),
+        404: (_("There is nothing here"), _("Perhaps the address was cut off, or the page has moved.")),
+        405: (_("Not this way"), _("This page does not take such a request.")),
+        413: (_("That is too much"), _("What you sent is larger than this page takes.")),
+        429: (_("A little slower, please"), _("Too many requests came from where you are. Please try again later.")),
+    }
+    something = (
+        _("Something went wrong"),
+        _("It is our fault, not yours. Nothing you sent before is lost. Please try again in a minute."),
+    )
+    return known.get(status, something if status >= 500 else known[400])

@@ -1,0 +1,134 @@
+"""The worker's entry: which name wakes which drain, and the sweep that heals lost wake-ups."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from campaign import clock
+from campaign.app import create_app
+from campaign.config import Config
+from campaign.db import db
+from campaign.ledger.tasks import append_entries
+from campaign.limits import forget_keys
+from campaign.mailing.letters import LetterKind
+from campaign.mailing.tasks import Sender, scrub, spread_mailings, tidy
+from campaign.opening import Keyring
+from campaign.signing import letters as signing_letters
+from campaign.signing.models import Signature
+from campaign.signing.tasks import open_intake, unveil_names
+from campaign.statements import letters as statement_letters
+from campaign.statements.operations import propose
+from campaign.timeline import letters as timeline_letters
+from campaign.work import Drain, Engine
+
+SWEEP_SECONDS = 1.0
+THREADS = 3
+
+LETTERS = {
+    "confirm_signature": LetterKind(signing_letters.confirm_signature, is_shared=True),
+    "confirm_follow": LetterKind(signing_letters.confirm_follow, is_shared=True),
+    "already_signed": LetterKind(signing_letters.already_signed, is_shared=True),
+    "statement_published": LetterKind(statement_letters.statement_published),
+    "update": LetterKind(timeline_letters.update),
+}
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """What the private side does: each drain by its name. All of them may run at any time, in any number."""
+
+    def __init__(self, config: Config) -> None:
+        self.app = create_app(config)
+        self.keys = Keyring.read(config)
+        with self.app.app_context():
+            self.sender = Sender(config, self.keys, LETTERS)
+            _settle_for_less_than_every_flush()
+        self.engine: Engine = self.app.extensions["work"]
+        self.engine.drains = {name: Drain(_in_context(self.app, name, run)) for name, run in self._runs().items()}
+
+    def _runs(self) -> dict[str, Callable[[], object]]:
+        return {
+            "intake": self._answer,
+            "names": lambda: unveil_names(self.keys, _propose),
+            "ledger": append_entries,
+            "mailings": self._spread,
+            "letters": self.sender.send_due,
+            "scrub": scrub,
+            "tidy": _tidy,
+        }
+
+    def _answer(self) -> None:
+        open_intake(self.keys)
+        self.engine.wake("letters")
+
+    def _spread(self) -> None:
+        spread_mailings()
+        self.engine.wake("letters")
+
+    def sweep(self) -> None:
+        """Run every drain but the scrub once: what was woken finds nothing, what was not is healed."""
+        for name, drain in self.engine.drains.items():
+            if name != "scrub":
+                drain()
+
+    def run(self) -> None:
+        """Work until told to stop (SIGINT, SIGTERM)."""
+        stopping = threading.Event()
+        sweeper = threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep", daemon=True)
+        sweeper.start()
+        print("worker ready", flush=True)
+        consumer = self.engine.huey.create_consumer(workers=THREADS, periodic=False, initial_delay=0.05, max_delay=0.4)
+        consumer.run()
+        stopping.set()
+
+    def _sweep_until(self, stopping: threading.Event) -> None:
+        while not stopping.wait(SWEEP_SECONDS):
+            self.sweep()
+
+
+def _in_context(app: Flask, name: str, run: Callable[[], object]) -> Callable[[], None]:
+    """A drain in its own app context; what goes wrong is logged without its text, and swept up later."""
+
+    def drain() -> None:
+        with app.app_context():
+            try:
+                run()
+            except Exception as error:
+                level = log.warning if isinstance(error, OperationalError) else log.error
+                level("drain failed", drain=name, error=type(error).__name__, at=_where(error))
+                db.session.rollback()
+
+    return drain
+
+
+def _where(error: Exception) -> str:
+    """The place in our code where an error came from."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " ".join(frames[-4:])
+
+
+def _settle_for_less_than_every_flush() -> None:
+    """In the worker, a power cut may undo the last commits together; it then does them again (SQLite's NORMAL)."""
+
+    @event.listens_for(db.engine, "connect")
+    def relax(connection: object, _record: object) -> None:
+        if db.engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA synchronous=NORMAL")  # type: ignore[attr-defined]
+
+
+def _propose(signature: Signature, body: str) -> None:
+    propose(signature, body, clock.now())
+
+
+def _tidy() -> None:
+    forget_keys()
+    tidy()

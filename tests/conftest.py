@@ -1,0 +1,273 @@
+"""Fixtures: real servers, fresh databases, an app in this process, a whole installation, a browser.
+
+What depends on a database runs twice, on SQLite and on PostgreSQL; for one of them only:
+`@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)`.
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Generator, Iterator
+from contextvars import Context
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.test import TestResponse
+
+from campaign.app import create_app
+from campaign.config import Config
+from campaign.db import db
+from campaign.opening import Keyring, make_keys
+from tests.servers import Databases, Postgres, Redis, SmtpSink
+from tests.stack import Stack, campaign_file
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+"""What keeps Chromium from asking anybody but us."""
+
+
+# Nothing leaves this machine.
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outside() -> Iterator[None]:
+    """Fail whatever connects, sends or looks up beyond the loopback from this process, even if it swallows exceptions."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        look_up = socket.getaddrinfo
+        patch.setattr(socket, "getaddrinfo", lambda host, *rest, **named: look_up(_inside(host), *rest, **named))
+        yield
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _inside(arguments[-1][0])
+        return method(self, *arguments)
+
+    return call
+
+
+def _inside(host: str | bytes | None) -> str | bytes | None:
+    """The host, if it is the loopback's."""
+    name = host.decode() if isinstance(host, bytes) else host or "localhost"
+    if name != "localhost" and not _is_loopback(name):
+        pytest.fail(f"a connection to {name}, which is not this machine")
+    return host
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+# Servers
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """A PostgreSQL server: that of TEST_DATABASE_URL, else a `Postgres` of our own."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield Databases(url)
+    else:
+        with Postgres() as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def sink() -> Iterator[SmtpSink]:
+    """A relay that keeps what it gets."""
+    with SmtpSink() as server:
+        yield server
+
+
+# Databases
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on."""
+    return str(request.param)
+
+
+class Templates:
+    """Migrated databases to copy, each made when it is first asked for."""
+
+    def __init__(self, folder: Path, databases: Callable[[], Databases]) -> None:
+        self.folder = folder
+        self.databases = databases
+        self.urls: dict[str, str] = {}
+
+    def copy(self, backend: str, instance: Path) -> str:
+        """The address of a fresh copy; a file goes into the instance's folder."""
+        if backend not in self.urls:
+            self.urls[backend] = self._migrated(backend)
+        if backend == "postgresql":
+            return self.databases().fresh_database(self.urls[backend])
+        file = instance / "campaign.sqlite"
+        shutil.copy(self.urls[backend].removeprefix("sqlite:///"), file)
+        return f"sqlite:///{file}"
+
+    def _migrated(self, backend: str) -> str:
+        url = self.databases().fresh_database() if backend == "postgresql" else None
+        stack = Stack(self.folder / backend, "smtp://127.0.0.1:1", url)
+        stack.prepare()
+        return stack.database_url
+
+
+@pytest.fixture(scope="session")
+def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    """Migrated databases to copy."""
+    made = Templates(tmp_path_factory.mktemp("templates"), lambda: request.getfixturevalue("postgres"))
+    yield made
+    if "postgresql" in made.urls:
+        made.databases().drop_database(made.urls["postgresql"])
+
+
+@pytest.fixture
+def instance(tmp_path: Path, keys_folder: Path) -> Path:
+    """The folder of an installation, with keys."""
+    shutil.copytree(keys_folder, tmp_path / "instance" / "keys")
+    return tmp_path / "instance"
+
+
+@pytest.fixture(scope="session")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys, the same for all tests of a run."""
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    make_keys(folder)
+    return folder
+
+
+@pytest.fixture
+def database_url(backend: str, instance: Path, templates: Templates) -> Iterator[str]:
+    """A fresh migrated database, in which nothing is."""
+    url = templates.copy(backend, instance)
+    yield url
+    if backend == "postgresql":
+        templates.databases().drop_database(url)
+
+
+@pytest.fixture
+def empty_database_url(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> Iterator[str]:
+    """A fresh database without a table."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.sqlite"
+        return
+    databases: Databases = request.getfixturevalue("postgres")
+    url = databases.fresh_database()
+    yield url
+    databases.drop_database(url)
+
+
+# Installations
+
+
+@pytest.fixture
+def installation(instance: Path, database_url: str, sink: SmtpSink) -> Iterator[Stack]:
+    """Keys, a migrated database without a campaign, and a relay; nothing runs."""
+    with Stack(instance.parent, sink.url, database_url) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(installation: Stack) -> Stack:
+    """An installation with one open campaign, release-test; web and worker are not started."""
+    installation.run("import", str(campaign_file(installation.folder)))
+    return installation
+
+
+@pytest.fixture
+def app(installation: Stack) -> Iterator[Flask]:
+    """The web app in this process, over the same database as `stack`, in an app context; rolled back at the end."""
+    app = create_app(Config.read(installation.environ))
+    app.testing = True
+    app.test_client_class = Client
+    with app.app_context():
+        yield app
+        db.session.rollback()
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+class Client(FlaskClient):
+    """Asks as the web does: each request in an app context, and so a database session, of its own.
+
+    Flask would reuse the test's, and a view that forgets to commit would pass. What the test changed is committed
+    first, so that the request sees it and does not wait for SQLite's write lock.
+    """
+
+    def open(self, *arguments: Any, **named: Any) -> TestResponse:
+        """Send a request to the public address."""
+        db.session.commit()
+        named.setdefault("base_url", self.application.config["PUBLIC_URL"])
+        return Context().run(super().open, *arguments, **named)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the app."""
+    return app.test_client()
+
+
+@pytest.fixture
+def keys(installation: Stack) -> Keyring:
+    """The keys of the installation: the worker's side."""
+    return Keyring.read(Config.read(installation.environ))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the installation's commands and processes said."""
+    report = yield
+    installation = getattr(item, "funcargs", {}).get("installation")
+    if report.failed and installation is not None:
+        report.sections.append(("installation", installation.all_output[-10_000:]))
+    return report
+
+
+# Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, which reaches nothing but this machine."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser that has been nowhere yet."""
+    context = browser.new_context(locale="en-GB")
+    yield context.new_page()
+    context.close()
