@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from flask import Flask
@@ -15,10 +16,12 @@ from campaign.db import db
 from campaign.ledger.tasks import append_entries
 from campaign.limits import forget_keys
 from campaign.mailing.letters import LetterKind
+from campaign.mailing.operations import forget_allowances, forget_unconfirmed
 from campaign.mailing.tasks import Sender, scrub, spread_mailings, tidy
 from campaign.opening import Keyring
 from campaign.signing import letters as signing_letters
 from campaign.signing.models import Signature
+from campaign.signing.operations import forget_old
 from campaign.signing.tasks import open_intake, unveil_names
 from campaign.statements import letters as statement_letters
 from campaign.statements.operations import propose
@@ -27,6 +30,8 @@ from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
+SWEPT = ("intake", "names", "ledger", "mailings", "letters", "tidy")
+FORGET_EVERY = timedelta(hours=1)
 
 LETTERS = {
     "confirm_signature": LetterKind(signing_letters.confirm_signature, is_shared=True),
@@ -48,6 +53,7 @@ class Worker:
         with self.app.app_context():
             self.sender = Sender(config, self.keys, LETTERS)
             _settle_for_less_than_every_flush()
+        self.forget_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
         self.engine.drains = {name: Drain(_in_context(self.app, name, run)) for name, run in self._runs().items()}
 
@@ -59,7 +65,8 @@ class Worker:
             "mailings": self._spread,
             "letters": self.sender.send_due,
             "scrub": scrub,
-            "tidy": _tidy,
+            "tidy": tidy,
+            "forget": _forget,
         }
 
     def _answer(self) -> None:
@@ -71,10 +78,13 @@ class Worker:
         self.engine.wake("letters")
 
     def sweep(self) -> None:
-        """Run every drain but the scrub once: what was woken finds nothing, what was not is healed."""
-        for name, drain in self.engine.drains.items():
-            if name != "scrub":
-                drain()
+        """Run the drains once: where a wake-up came through this finds nothing, where one was lost it heals."""
+        for name in SWEPT:
+            self.engine.drains[name]()
+        if clock.now() >= self.forget_at:
+            self.forget_at = clock.now() + FORGET_EVERY
+            self.engine.drains["forget"]()
+            self.engine.drains["scrub"]()
 
     def run(self) -> None:
         """Work until told to stop (SIGINT, SIGTERM)."""
@@ -129,6 +139,10 @@ def _propose(signature: Signature, body: str) -> None:
     propose(signature, body, clock.now())
 
 
-def _tidy() -> None:
+def _forget() -> None:
+    """Forget what has had its day: rate-limit keys, allowances, and whoever never confirmed."""
     forget_keys()
-    tidy()
+    forget_allowances(clock.now())
+    forget_unconfirmed(clock.now())
+    forget_old(clock.now())
+    db.session.commit()

@@ -7,7 +7,9 @@ What depends on a database runs twice, on SQLite and on PostgreSQL; for one of t
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from contextvars import Context
 from ipaddress import ip_address
 from pathlib import Path
@@ -138,6 +140,9 @@ class Templates:
         url = self.databases().fresh_database() if backend == "postgresql" else None
         stack = Stack(self.folder / backend, "smtp://127.0.0.1:1", url)
         stack.prepare()
+        if backend == "sqlite":
+            with closing(sqlite3.connect(stack.instance / "campaign.sqlite")) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is in one file can be copied
         return stack.database_url
 
 

@@ -266,7 +266,7 @@ def test_an_installation_inherits_no_setting(tmp_path: Path, monkeypatch: pytest
 def test_a_process_that_does_not_start_is_reported(stack: Stack) -> None:
     stack.settings["CAMPAIGN_MAIL_FROM"] = "nobody"
     with pytest.raises(AssertionError, match="CAMPAIGN_MAIL_FROM"):
-        stack.start_web()
+        stack.start_worker()
     assert not stack.processes
 
 

@@ -4,10 +4,10 @@ import os
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaign.db import Base, one_of
+from campaign.db import Base, one_of, partial_index
 
 
 class News(StrEnum):
@@ -43,6 +43,7 @@ class Reader(Base):
     __tablename__ = "readers"
     __table_args__ = (
         UniqueConstraint("campaign_id", "fingerprint"),
+        partial_index("ix_readers_unconfirmed", "created_at", where="confirmed_at IS NULL"),
         one_of("news", News),
         {"sqlite_autoincrement": True},
     )
@@ -111,19 +112,8 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("mailing_id", "reader_id"),
-        Index(
-            "ix_deliveries_due",
-            "mailing_id",
-            "id",
-            sqlite_where=text("state = 'due'"),
-            postgresql_where=text("state = 'due'"),
-        ),
-        Index(
-            "ix_deliveries_leased",
-            "lease_until",
-            sqlite_where=text("state = 'leased'"),
-            postgresql_where=text("state = 'leased'"),
-        ),
+        partial_index("ix_deliveries_due", "mailing_id", "id", where="state = 'due'"),
+        partial_index("ix_deliveries_leased", "lease_until", where="state = 'leased'"),
         one_of("state", DeliveryState),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),
         {"sqlite_autoincrement": True},

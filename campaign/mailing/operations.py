@@ -23,6 +23,7 @@ from campaign.mailing.models import (
 
 LETTERS_A_DAY = 5
 LINK_LASTS = timedelta(hours=72)
+UNCONFIRMED_LASTS = timedelta(days=7)
 UPDATE = "update"
 
 
@@ -67,6 +68,19 @@ def forget_reader(reader: Reader) -> None:
     )
     db.session.delete(reader)
     db.session.flush()
+
+
+def forget_unconfirmed(now: datetime) -> None:
+    """Delete the readers who never confirmed, seven days after the last letter that asked them to."""
+    asked = select(Delivery.id).where(
+        Delivery.reader_id == Reader.id, Delivery.link_expires_at > now - UNCONFIRMED_LASTS + LINK_LASTS
+    )
+    is_old = Reader.created_at < now - UNCONFIRMED_LASTS
+    forgotten = db.session.scalars(
+        select(Reader).where(Reader.confirmed_at.is_(None), is_old, ~asked.exists()).limit(500)
+    )
+    for reader in forgotten:
+        forget_reader(reader)
 
 
 def may_write(suppression_key: bytes, allowance_key: bytes, now: datetime) -> bool:
@@ -158,11 +172,13 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
 
 def close_done_mailings(now: datetime) -> None:
     """Mark the mailings that have nothing left to send."""
-    unsettled = select(Delivery.id).where(
-        Delivery.mailing_id == Mailing.id, Delivery.state.in_([DeliveryState.DUE, DeliveryState.LEASED])
+    due, leased = (
+        select(Delivery.id).where(Delivery.mailing_id == Mailing.id, is_in(state)).exists()
+        for state in (DeliveryState.DUE, DeliveryState.LEASED)
     )
-    done = Mailing.state == MailingState.SENDING, Mailing.spread_to >= Mailing.spread_until, ~unsettled.exists()
-    db.session.execute(update(Mailing).where(*done).values(state=MailingState.DONE, done_at=now))
+    is_spread = Mailing.spread_to >= Mailing.spread_until
+    done = update(Mailing).where(Mailing.state == MailingState.SENDING, is_spread, ~due, ~leased)
+    db.session.execute(done.values(state=MailingState.DONE, done_at=now))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from campaign.mailing.operations import (
     Outcome,
     claim,
     close_done_mailings,
-    forget_allowances,
     pause,
     return_expired_leases,
     settle,
@@ -66,10 +65,9 @@ def spread_mailings() -> None:
 
 
 def tidy() -> None:
-    """Heal what stopped workers left, and forget what has had its day."""
+    """Heal what stopped workers left, and close what is done."""
     return_expired_leases(clock.now())
     close_done_mailings(clock.now())
-    forget_allowances(clock.now())
     db.session.commit()
 
 

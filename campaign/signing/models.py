@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaign.campaigns.models import Campaign
-from campaign.db import Base, one_of
+from campaign.db import Base, one_of, partial_index
 from campaign.mailing.models import News, Reader
 
 
@@ -34,12 +34,7 @@ class Intake(Base):
     """A sealed request that the web took and the worker has not opened yet."""
 
     __tablename__ = "intake"
-    __table_args__ = (
-        Index(
-            "ix_intake_waiting", "received_at",
-            sqlite_where=text("failed_at IS NULL"), postgresql_where=text("failed_at IS NULL"),
-        ),
-    )  # fmt: skip
+    __table_args__ = (partial_index("ix_intake_waiting", "received_at", where="failed_at IS NULL"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
@@ -62,17 +57,16 @@ class Signature(Base):
 
     __tablename__ = "signatures"
     __table_args__ = (
-        Index("uq_signatures_confirmed", "reader_id", unique=True,
-              sqlite_where=text("state = 'confirmed'"), postgresql_where=text("state = 'confirmed'")),
-        Index("ix_signatures_veiled", "id", sqlite_where=text(_IS_VEILED), postgresql_where=text(_IS_VEILED)),
-        Index("ix_signatures_listed", "campaign_id", "confirmed_at", "id",
-              sqlite_where=text(_IS_LISTED), postgresql_where=text(_IS_LISTED)),
+        partial_index("uq_signatures_confirmed", "reader_id", where="state = 'confirmed'", unique=True),
+        partial_index("ix_signatures_pending", "signed_at", where="state = 'pending'"),
+        partial_index("ix_signatures_veiled", "id", where=_IS_VEILED),
+        partial_index("ix_signatures_listed", "campaign_id", "confirmed_at", "id", where=_IS_LISTED),
         one_of("state", SignatureState),
         one_of("appear", Appear),
         one_of("news", News),
         CheckConstraint("public_name IS NULL OR (appear <> 'count' AND state <> 'pending')", name="shown_as_chosen"),
         {"sqlite_autoincrement": True},
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))

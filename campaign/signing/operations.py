@@ -6,17 +6,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from sqlalchemy import delete
+
 from campaign.campaigns.models import Campaign
 from campaign.db import db
 from campaign.ledger.models import Change
 from campaign.ledger.operations import owe
 from campaign.mailing.models import News, Reader
-from campaign.mailing.operations import Owed, forget_reader, owe_letter
+from campaign.mailing.operations import UNCONFIRMED_LASTS, Owed, forget_reader, owe_letter
 from campaign.sealing import Sealer, binding
 from campaign.signing.models import Appear, Intake, Signature, SignatureState, new_secret
 from campaign.signing.queries import (
     CONFIRM_SIGNATURE,
     confirmed_signature,
+    is_pending,
     newest_pending_signature,
     pending_signatures,
 )
@@ -134,6 +137,13 @@ def confirm(signature: Signature, now: datetime) -> Signature:
             db.session.delete(other)
     owe(signature.campaign_id, Change.ADDED, signature.commitment)
     return signature
+
+
+def forget_old(now: datetime) -> None:
+    """Delete what was never confirmed, and requests that could not be opened, after seven days."""
+    old = now - UNCONFIRMED_LASTS
+    db.session.execute(delete(Signature).where(is_pending(), Signature.signed_at < old))
+    db.session.execute(delete(Intake).where(Intake.failed_at < old))
 
 
 def withdraw(signature: Signature) -> None:

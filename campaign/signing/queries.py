@@ -23,6 +23,11 @@ def is_confirmed() -> ColumnElement[bool]:
     return Signature.state == literal(SignatureState.CONFIRMED, literal_execute=True)
 
 
+def is_pending() -> ColumnElement[bool]:
+    """Likewise."""
+    return Signature.state == literal(SignatureState.PENDING, literal_execute=True)
+
+
 def confirmed_signature(reader_id: int) -> Signature | None:
     """The reader's signature that counts."""
     return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, is_confirmed()))
@@ -30,7 +35,7 @@ def confirmed_signature(reader_id: int) -> Signature | None:
 
 def pending_signatures(reader_id: int) -> Sequence[Signature]:
     """The reader's signatures that wait for confirmation, newest first."""
-    pending = select(Signature).where(Signature.reader_id == reader_id, Signature.state == SignatureState.PENDING)
+    pending = select(Signature).where(Signature.reader_id == reader_id, is_pending())
     return db.session.scalars(pending.order_by(Signature.id.desc())).all()
 
 

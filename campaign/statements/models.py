@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaign.db import Base, Translated, one_of
+from campaign.db import Base, Translated, one_of, partial_index
 from campaign.signing.models import Signature
 
 
@@ -27,12 +27,10 @@ class Statement(Base):
     __tablename__ = "statements"
     __table_args__ = (
         one_of("state", StatementState),
-        Index("ix_statements_published", "campaign_id", "published_at", "id",
-              sqlite_where=text(_IS_PUBLISHED), postgresql_where=text(_IS_PUBLISHED)),
-        Index("ix_statements_waiting", "id",
-              sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        partial_index("ix_statements_published", "campaign_id", "published_at", "id", where=_IS_PUBLISHED),
+        partial_index("ix_statements_waiting", "id", where="state = 'waiting'"),
         {"sqlite_autoincrement": True},
-    )  # fmt: skip
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))

@@ -200,6 +200,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("handle", name=op.f("uq_readers_handle")),
         sqlite_autoincrement=True,
     )
+    op.create_index(
+        "ix_readers_unconfirmed",
+        "readers",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("confirmed_at IS NULL"),
+        postgresql_where=sa.text("confirmed_at IS NULL"),
+    )
     op.create_table(
         "targets",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -308,6 +316,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'confirmed' AND public_name IS NOT NULL"),
     )
     op.create_index("ix_signatures_reader_id", "signatures", ["reader_id"], unique=False)
+    op.create_index(
+        "ix_signatures_pending",
+        "signatures",
+        ["signed_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_index(
         "ix_signatures_veiled",
         "signatures",
