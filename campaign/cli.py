@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import click
-import flask_migrate
 from flask import Flask
 from sqlalchemy import select
 
@@ -14,7 +13,7 @@ from campaign.app import create_app
 from campaign.campaigns.models import Campaign
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.config import SETTINGS_FILE, Config
-from campaign.db import db
+from campaign.db import ROOT, db
 from campaign.demo import load_demo
 from campaign.errors import Misconfigured, Refusal
 from campaign.importing import import_campaign, read_campaign, read_update
@@ -58,6 +57,13 @@ def _app() -> Flask:
     return app
 
 
+def _migrate() -> None:
+    from flask_migrate import Migrate, upgrade  # half a second that no other command needs
+
+    Migrate(_app(), db, directory=str(ROOT / "migrations"))
+    upgrade()
+
+
 @main.command()
 def keys() -> None:
     """Make the keys of this installation, once."""
@@ -69,8 +75,7 @@ def keys() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    _app()
-    flask_migrate.upgrade()
+    _migrate()
 
 
 @main.command()
@@ -84,8 +89,7 @@ def prepare(port: int) -> None:
         f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
     )
     make_keys(Config.read().keys)
-    _app()
-    flask_migrate.upgrade()
+    _migrate()
     load_demo(Keyring.read(Config.read()))
     click.echo(
         f"\n  The campaigns   http://localhost:{port}/\n  The letters     http://localhost:{port}/inbox/\n\n"

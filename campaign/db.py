@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, has_request_context, request
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Engine, Index, MetaData, event, text
 from sqlalchemy.engine import Connection
@@ -68,7 +67,6 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 
 db = SQLAlchemy(metadata=Base.metadata)
-migrate = Migrate()
 
 
 def init_db(app: Flask, config: Config) -> None:
@@ -76,7 +74,6 @@ def init_db(app: Flask, config: Config) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": not config.database_url.startswith("sqlite")}
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
 
 
 def is_sqlite() -> bool:

@@ -86,4 +86,7 @@ def _make_huey(url: str) -> Huey:
     options: dict[str, Any] = {"serializer": JsonSerializer(), "results": False, "utc": True}
     if url.startswith("sqlite"):
         return SqliteHuey("campaign", filename=url.removeprefix("sqlite:///"), fsync=False, **options)
-    return RedisHuey("campaign", url=url, socket_timeout=5, socket_connect_timeout=1, **options)
+    from redis import ConnectionPool  # an extra, which the embedded default does without
+
+    pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=1)
+    return RedisHuey("campaign", connection_pool=pool, **options)

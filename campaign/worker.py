@@ -55,9 +55,10 @@ class Worker:
             _settle_for_less_than_every_flush()
         self.forget_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
-        self.engine.drains = {name: Drain(_in_context(self.app, name, run)) for name, run in self._runs().items()}
+        self.engine.drains = {name: Drain(_in_context(self.app, name, run)) for name, run in self.runs().items()}
 
-    def _runs(self) -> dict[str, Callable[[], object]]:
+    def runs(self) -> dict[str, Callable[[], object]]:
+        """What each name runs, in an app context."""
         return {
             "intake": self._answer,
             "names": lambda: unveil_names(self.keys, _propose),
@@ -97,6 +98,7 @@ class Worker:
         stopping.set()
 
     def _sweep_until(self, stopping: threading.Event) -> None:
+        self.sweep()
         while not stopping.wait(SWEEP_SECONDS):
             self.sweep()
 
@@ -110,10 +112,16 @@ def _in_context(app: Flask, name: str, run: Callable[[], object]) -> Callable[[]
                 run()
             except Exception as error:
                 level = log.warning if isinstance(error, OperationalError) else log.error
-                level("drain failed", drain=name, error=type(error).__name__, at=_where(error))
+                level("drain failed", drain=name, error=type(error).__name__, reason=_reason(error), at=_where(error))
                 db.session.rollback()
 
     return drain
+
+
+def _reason(error: Exception) -> str:
+    """The database's own code for what went wrong, which holds no data of ours."""
+    cause = getattr(error, "orig", None)
+    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
 
 
 def _where(error: Exception) -> str:
@@ -121,9 +129,10 @@ def _where(error: Exception) -> str:
     frames = []
     trace = error.__traceback__
     while trace is not None:
-        frames.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        folder, _slash, name = trace.tb_frame.f_code.co_filename.rpartition("/campaign/")
+        frames.append(f"{name}:{trace.tb_lineno}" if folder else "")
         trace = trace.tb_next
-    return " ".join(frames[-4:])
+    return " ".join(frame for frame in frames if frame)[-200:]
 
 
 def _settle_for_less_than_every_flush() -> None:

@@ -49,7 +49,7 @@ QUIET = (
 
 @pytest.fixture(scope="session", autouse=True)
 def no_outside() -> Iterator[None]:
-    """Fail whatever connects, sends or looks up beyond the loopback from this process, even if it swallows exceptions."""
+    """Fail whatever in this process connects, sends or looks up beyond the loopback, also if it swallows exceptions."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
@@ -119,40 +119,44 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 class Templates:
-    """Migrated databases to copy, each made when it is first asked for."""
+    """Migrated databases to copy, without or with a campaign, each made when it is first asked for."""
 
     def __init__(self, folder: Path, databases: Callable[[], Databases]) -> None:
         self.folder = folder
         self.databases = databases
-        self.urls: dict[str, str] = {}
+        self.urls: dict[tuple[str, bool], str] = {}
 
-    def copy(self, backend: str, instance: Path) -> str:
+    def copy(self, backend: str, instance: Path, *, has_campaign: bool) -> str:
         """The address of a fresh copy; a file goes into the instance's folder."""
-        if backend not in self.urls:
-            self.urls[backend] = self._migrated(backend)
+        if (backend, has_campaign) not in self.urls:
+            self.urls[backend, has_campaign] = self._made(backend, has_campaign)
         if backend == "postgresql":
-            return self.databases().fresh_database(self.urls[backend])
+            return self.databases().fresh_database(self.urls[backend, has_campaign])
         file = instance / "campaign.sqlite"
-        shutil.copy(self.urls[backend].removeprefix("sqlite:///"), file)
+        shutil.copy(self.urls[backend, has_campaign].removeprefix("sqlite:///"), file)
         return f"sqlite:///{file}"
 
-    def _migrated(self, backend: str) -> str:
-        url = self.databases().fresh_database() if backend == "postgresql" else None
-        stack = Stack(self.folder / backend, "smtp://127.0.0.1:1", url)
-        stack.prepare()
+    def _made(self, backend: str, has_campaign: bool) -> str:
+        folder = self.folder / f"{backend}-{has_campaign}"
+        make_keys(folder / "instance" / "keys")
+        stack = Stack(folder, "smtp://127.0.0.1:1", self._begun(backend, folder / "instance", has_campaign))
+        stack.run(*(("import", str(campaign_file(folder))) if has_campaign else ("migrate",)))
         if backend == "sqlite":
             with closing(sqlite3.connect(stack.instance / "campaign.sqlite")) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is in one file can be copied
         return stack.database_url
 
+    def _begun(self, backend: str, instance: Path, is_migrated: bool) -> str | None:
+        """An empty database (for SQLite, none yet), or a migrated one."""
+        if is_migrated:
+            return self.copy(backend, instance, has_campaign=False)
+        return self.databases().fresh_database() if backend == "postgresql" else None
+
 
 @pytest.fixture(scope="session")
-def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
-    """Migrated databases to copy."""
-    made = Templates(tmp_path_factory.mktemp("templates"), lambda: request.getfixturevalue("postgres"))
-    yield made
-    if "postgresql" in made.urls:
-        made.databases().drop_database(made.urls["postgresql"])
+def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Migrated databases to copy; they go with their server."""
+    return Templates(tmp_path_factory.mktemp("templates"), lambda: request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -171,9 +175,9 @@ def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database_url(backend: str, instance: Path, templates: Templates) -> Iterator[str]:
-    """A fresh migrated database, in which nothing is."""
-    url = templates.copy(backend, instance)
+def database_url(request: pytest.FixtureRequest, backend: str, instance: Path, templates: Templates) -> Iterator[str]:
+    """A fresh migrated database, in which nothing is; for a test that uses `stack` too, the campaign release-test."""
+    url = templates.copy(backend, instance, has_campaign="stack" in request.fixturenames)
     yield url
     if backend == "postgresql":
         templates.databases().drop_database(url)
@@ -196,7 +200,7 @@ def empty_database_url(request: pytest.FixtureRequest, backend: str, tmp_path: P
 
 @pytest.fixture
 def installation(instance: Path, database_url: str, sink: SmtpSink) -> Iterator[Stack]:
-    """Keys, a migrated database without a campaign, and a relay; nothing runs."""
+    """Keys, a migrated database without a campaign, and a relay; no process runs."""
     with Stack(instance.parent, sink.url, database_url) as stack:
         yield stack
 
@@ -204,7 +208,6 @@ def installation(instance: Path, database_url: str, sink: SmtpSink) -> Iterator[
 @pytest.fixture
 def stack(installation: Stack) -> Stack:
     """An installation with one open campaign, release-test; web and worker are not started."""
-    installation.run("import", str(campaign_file(installation.folder)))
     return installation
 
 

@@ -1,4 +1,4 @@
-"""Real servers for tests, each in its own temporary folder and on the loopback only: PostgreSQL, Redis, an SMTP sink."""
+"""Real servers for tests, each in a temporary folder and on the loopback only: PostgreSQL, Redis, an SMTP sink."""
 
 import os
 import pwd
@@ -44,7 +44,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], T], seconds: float = 10, *, every: float = 0.02) -> T:
+def until(condition: Callable[[], T], seconds: float = 20, *, every: float = 0.02) -> T:
     """Ask until the condition holds and return what it said; raises TimeoutError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
@@ -190,11 +190,18 @@ class Postgres(_Server, Databases):
     def _make_cluster(self) -> None:
         if self._account:
             os.chown(self.folder, pwd.getpwnam(self._account).pw_uid, -1)
-        self._run_as_account("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        self._run_as_account(
+            "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+        )
 
     def _run_as_account(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self.programs / program, *arguments], cwd=self.folder, user=self._account, capture_output=True, text=True, check=False
+            [self.programs / program, *arguments],
+            cwd=self.folder,
+            user=self._account,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
@@ -210,7 +217,9 @@ class Postgres(_Server, Databases):
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = [str(self.programs / "postgres"), "-D", "data", *options]
         # As its own session, so that Ctrl-C in the terminal ends the tests and these then stop the server.
-        return subprocess.Popen(command, cwd=self.folder, user=self._account, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=self.folder, user=self._account, stdout=log, stderr=log, start_new_session=True
+        )
 
     def _is_up(self) -> bool:
         with suppress(psycopg.OperationalError), psycopg.connect(self.server_url, connect_timeout=1):
@@ -225,7 +234,9 @@ def _postgres_programs() -> Path:
         return folders[-1]
     on_path = shutil.which("pg_ctl")
     if on_path is None:
-        raise Missing("PostgreSQL is not installed: `apt-get install postgresql`, or set TEST_DATABASE_URL to a server's address.")
+        raise Missing(
+            "PostgreSQL is not installed: `apt-get install postgresql`, or set TEST_DATABASE_URL to a server's address."
+        )
     return Path(on_path).resolve().parent
 
 
@@ -290,11 +301,11 @@ class Received:
 class SmtpSink:
     """An SMTP server in threads of this process, one a connection, which keeps what it gets.
 
-    `reply_to_connection()`, `reply_to_sender(address)`, `reply_to_recipient(address)` and `reply_to_letter(received)` may
-    be replaced: each returns a reply such as "451 4.3.0 later", or HANG_UP or STALL; the last also KEEP_AND_HANG_UP. A
-    letter is kept if the reply begins with 2. They run in the connections' threads. `latency`: seconds before each reply.
-    `tls`: "" (smtp://), "starttls" or "implicit", with a certificate that nobody trusts unless told
-    (SSL_CERT_FILE=sink.certificate).
+    `reply_to_connection()`, `reply_to_sender(address)`, `reply_to_recipient(address)` and `reply_to_letter(received)`
+    may be replaced: each returns a reply such as "451 4.3.0 later", or HANG_UP or STALL; the last also
+    KEEP_AND_HANG_UP. A letter is kept if the reply begins with 2. They run in the connections' threads. `latency`:
+    seconds before each reply. `tls`: "" (smtp://), "starttls" or "implicit", with a certificate that nobody trusts
+    unless told (SSL_CERT_FILE=sink.certificate).
     """
 
     SCHEMES = {"": "smtp", "starttls": "smtp+starttls", "implicit": "smtps"}  # noqa: RUF012 - a constant
@@ -377,7 +388,9 @@ class SmtpSink:
 
         with self._arrival:
             if not self._arrival.wait_for(lambda: len(self.letters) >= count and len(found()) >= count, seconds):
-                raise TimeoutError(f"{len(found())} of {count} letters within {seconds} s (refused: {len(self.refused)})")
+                raise TimeoutError(
+                    f"{len(found())} of {count} letters within {seconds} s (refused: {len(self.refused)})"
+                )
             return found()
 
     def take(self, received: Received) -> str:
@@ -522,7 +535,9 @@ def _tls_context(folder: Path) -> ssl.SSLContext:
     certificate = _self_signed(key)
     both = folder / "both.pem"
     (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    both.write_bytes(certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    both.write_bytes(
+        certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(both)
     return context

@@ -1,4 +1,4 @@
-"""A whole installation in a temporary folder: its commands, its processes, and a client that asks it as a browser would."""
+"""A whole installation in a temporary folder: its commands, its processes, and a client that asks like a browser."""
 
 import json
 import os
@@ -71,8 +71,9 @@ class Finished:
 class Stack:
     """An installation: settings, commands, web and workers. Leaving it as a context stops all that runs.
 
-    Nothing of CAMPAIGN_* is inherited; `settings` are added by their name without the prefix. The output of each command
-    and process goes into `logs/`. The web listens at `url` once start_web() has returned.
+    Nothing of CAMPAIGN_* is inherited; `settings` are added by their name without the prefix, and what is in
+    `.settings` (with the prefix) holds for all that starts afterwards. The output of each command and process goes into
+    `logs/`. The web listens at `url` once start_web() has returned.
     """
 
     def __init__(self, folder: Path, smtp_url: str, database_url: str | None = None, **settings: str) -> None:
@@ -96,7 +97,7 @@ class Stack:
             "CAMPAIGN_LIMIT_PER_CLIENT": "100000 per hour",
             "CAMPAIGN_LIMIT_PER_CAMPAIGN": "1000000 per hour",
             "CAMPAIGN_PAGE_SECONDS": "0",
-            "CAMPAIGN_LEASE_SECONDS": "3",
+            "CAMPAIGN_LEASE_SECONDS": "5",
         }
 
     def __enter__(self) -> Self:
@@ -104,13 +105,17 @@ class Stack:
 
     def __exit__(self, *error: object) -> None:
         """Stop all; complain about a process that did not obey, unless the test has failed already."""
-        unruly = [name for name in tuple(self.processes) if self.stop(name) is None]
+        for process in self.processes.values():
+            process.terminate()
+        unruly = [name for name in tuple(self.processes) if self._ended(name) is None]
         assert error[0] is not None or not unruly, f"SIGTERM did not stop {', '.join(unruly)}"
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment of each command and process."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_") and name != SLOW}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_") and name != SLOW
+        }
         return {**inherited, **self.settings, "PYTHONUNBUFFERED": "1", "PYTHONPYCACHEPREFIX": str(COMPILED)}
 
     # Commands
@@ -143,7 +148,14 @@ class Stack:
 
     def start_web(self, workers: int = 1, *options: str) -> None:
         """Start gunicorn, and return when /healthz answers."""
-        gunicorn = [str(PROGRAMS / "gunicorn"), "wsgi:app", "--bind", f"{LOOPBACK}:{self.port}", "--workers", str(workers)]
+        gunicorn = [
+            str(PROGRAMS / "gunicorn"),
+            "wsgi:app",
+            "--bind",
+            f"{LOOPBACK}:{self.port}",
+            "--workers",
+            str(workers),
+        ]
         self._start("web", [*gunicorn, "--no-control-socket", *options], self._is_healthy)
 
     def start_worker(self, name: str = "worker") -> None:
@@ -157,8 +169,11 @@ class Stack:
 
     def stop(self, name: str) -> int | None:
         """Ask a process to stop in good order; its exit status, or None if it had to be killed after ten seconds."""
+        self.processes[name].terminate()
+        return self._ended(name)
+
+    def _ended(self, name: str) -> int | None:
         process = self.processes.pop(name)
-        process.terminate()
         try:
             return process.wait(10)
         except subprocess.TimeoutExpired:
@@ -184,10 +199,16 @@ class Stack:
         assert name not in self.processes, f"{name} runs already"
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.processes[name] = process
-        until(lambda: process.poll() is not None or is_ready(), 30)
+        until(lambda: process.poll() is not None or is_ready(), 60)
         if process.poll() is not None:
             raise AssertionError(f"{name} ended with {self.processes.pop(name).returncode}:\n{self.log(name)[-5000:]}")
 
@@ -202,7 +223,9 @@ class Stack:
         """GET a path, or an address of this installation as it stands in a letter."""
         return self._ask("GET", path, None, headers or {})
 
-    def post(self, path: str, data: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    def post(
+        self, path: str, data: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """POST a form as a browser on one of the installation's pages does; `headers` may say otherwise."""
         as_browser = {"Content-Type": FORM, "Origin": self.url, "Sec-Fetch-Site": "same-origin"}
         return self._ask("POST", path, urlencode(data or {}).encode(), {**as_browser, **(headers or {})})
@@ -247,12 +270,20 @@ class Stack:
         return letter
 
 
-def campaign_file(folder: Path, slug: str = "release-test", people: Sequence[str] = ("Tariq Example",), *, state: str = "open") -> Path:
+def campaign_file(
+    folder: Path, slug: str = "release-test", people: Sequence[str] = ("Tariq Example",), *, state: str = "open"
+) -> Path:
     """Write a small campaign as `campaign import` takes it: in English and Urdu, with a missing person or several."""
     lines = [
         f'slug = "{slug}"\nstate = "{state}"\ncountry = "PK"\nlanguage = "en"',
         'hashtag = "#ReleaseTest"\ngoal = 100\nopened_on = 2024-01-02',
-        _texts("en", "Release the test", "One was taken at night.", "Nobody says where he is.\n\nWe ask for his release.", "Set him free."),
+        _texts(
+            "en",
+            "Release the test",
+            "One was taken at night.",
+            "Nobody says where he is.\n\nWe ask for his release.",
+            "Set him free.",
+        ),
         _texts("ur", "رہا کرو", "رات کو لے جایا گیا۔", "کوئی نہیں بتاتا کہ کہاں ہے۔", "رہا کرو۔"),
         '[[targets]]\nkind = "government"\n[targets.name]\nen = "Government of Testland"',
         *(f"[[people]]\nsince = 2024-01-02\n[people.name]\nen = {json.dumps(name)}" for name in people),
@@ -270,9 +301,14 @@ def _texts(locale: str, title: str, summary: str, body: str, demand: str) -> str
 
 
 def update_file(
-    folder: Path, slug: str = "release-test", title: str = "He is free", *, kind: str = "status", statuses: Mapping[str, str] | None = None
+    folder: Path,
+    slug: str = "release-test",
+    title: str = "He is free",
+    *,
+    kind: str = "status",
+    statuses: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write an update as `campaign publish` takes it, in English and Urdu; `statuses`: by person, all released by default."""
+    """Write an update as `campaign publish` takes it, in English and Urdu; `statuses` by person, or one released."""
     statuses = {"Tariq Example": "released"} if statuses is None else statuses
     lines = [
         f'+++\ncampaign = "{slug}"\nkind = "{kind}"\noccurred_on = 2024-02-03\nsources = ["A newspaper"]\n[statuses]',

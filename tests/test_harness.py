@@ -12,7 +12,15 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis as redis_client
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page
+from sqlalchemy import select
 
+from campaign.campaigns.models import Campaign
+from campaign.db import db
+from campaign.opening import Keyring
 from tests.letters_in import read
 from tests.servers import (
     HANG_UP,
@@ -166,7 +174,10 @@ def test_the_sink_closes_before_the_reply(sink: SmtpSink, sender: smtplib.SMTP, 
 
 def test_the_sink_stalls(sink: SmtpSink) -> None:
     sink.reply_to_letter = lambda _received: STALL
-    with smtplib.SMTP(LOOPBACK, sink.port, timeout=0.2) as sender, pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
+    with (
+        smtplib.SMTP(LOOPBACK, sink.port, timeout=0.2) as sender,
+        pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)),
+    ):
         _send(sender)
 
 
@@ -228,7 +239,7 @@ def test_a_swallowed_exception_does_not_hide_a_connection_to_the_outside() -> No
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, pytest.raises(pytest.fail.Exception):  # noqa: PT012
         try:
             probe.sendto(b"?", ("192.0.2.53", 53))
-        except Exception:  # noqa: BLE001 - as a product might
+        except Exception:
             pytest.fail("it did not pass through")
 
 
@@ -300,3 +311,43 @@ def test_an_installation_can_be_made_from_nothing(tmp_path: Path, sink: SmtpSink
         stack.prepare(campaign_file(tmp_path))
         stack.start_web()
         assert stack.get("/en/release-test/").status == 200
+
+
+# In this process
+
+
+def test_the_app_begins_without_a_campaign(app: Flask) -> None:
+    assert app.testing
+    assert db.session.scalars(select(Campaign)).all() == []
+
+
+def test_the_app_shares_the_database_of_the_installation(stack: Stack, app: Flask) -> None:
+    assert [campaign.slug for campaign in db.session.scalars(select(Campaign))] == ["release-test"]
+    db.session.rollback()
+    assert "release-test" in stack.run("audit")
+
+
+def test_a_view_that_forgets_to_commit_is_found_out(stack: Stack, app: Flask, client: FlaskClient) -> None:
+    def forget() -> str:
+        db.session.scalars(select(Campaign)).one().goal = 7
+        db.session.flush()
+        return "done"
+
+    app.add_url_rule("/forget", view_func=forget, methods=["POST"])
+    campaign = db.session.scalars(select(Campaign)).one()
+    campaign.goal = 8
+    assert client.post("/forget").text == "done"
+    assert campaign.goal == 8
+
+
+def test_the_keys_are_those_of_the_app(app: Flask, keys: Keyring) -> None:
+    sealed = app.extensions["sealer"].seal(b"plain", b"info")
+    assert keys.open(sealed, b"info") == b"plain"
+
+
+def test_the_browser_shows_our_pages_and_reaches_nobody_else(stack: Stack, page: Page) -> None:
+    stack.start_web()
+    page.goto(f"{stack.url}/en/release-test/")
+    assert page.locator("h1").text_content() == "Release the test"
+    with pytest.raises(PlaywrightError, match="ERR_"):
+        page.goto("http://example.org/", timeout=5000)

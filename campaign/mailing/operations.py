@@ -1,7 +1,7 @@
 """Readers found or added and forgotten; letters owed; mailings posted, spread, claimed and settled."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -212,12 +212,16 @@ def claim(mailing_id: int | None, lease: Lease, size: int, now: datetime) -> lis
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a lease ended: the state, the relay's code, not before when it is tried again, and whether it was tried."""
+    """How a lease ended: the state, the relay's code, not before when it is tried again, whether it was tried at all.
+
+    `ends_batch`: what was claimed together with it is not to be tried now.
+    """
 
     state: DeliveryState
     code: int | None = None
     not_before: datetime | None = None
     is_attempt: bool = True
+    ends_batch: bool = False
 
 
 def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> bool:
@@ -237,6 +241,16 @@ def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> boo
     )
     result = db.session.execute(settled)
     return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime) -> None:
+    """Return claimed deliveries that were not tried."""
+    if delivery_ids:
+        held = update(Delivery).where(
+            Delivery.id.in_(delivery_ids), Delivery.owner == owner, is_in(DeliveryState.LEASED)
+        )
+        returned = {"state": DeliveryState.DUE, "owner": None, "lease_until": None, "not_before": not_before}
+        db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
 
 
 def return_expired_leases(now: datetime) -> None:

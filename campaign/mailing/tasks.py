@@ -2,8 +2,9 @@
 
 import os
 import smtplib
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -24,6 +25,7 @@ from campaign.mailing.operations import (
     Outcome,
     claim,
     close_done_mailings,
+    give_back,
     pause,
     return_expired_leases,
     settle,
@@ -36,6 +38,7 @@ from campaign.opening import CannotOpen, Keyring
 from campaign.sealing import EmailAddress, binding
 
 BATCH = 100
+BATCH_SECONDS = 1.0
 SPREAD = 20_000
 ATTEMPTS = 12
 BACK_OFF = timedelta(seconds=30)
@@ -44,7 +47,6 @@ RELAY_REST = timedelta(seconds=5)
 """How long letters rest when the relay cannot be reached."""
 
 SKIPPED = Outcome(DeliveryState.SKIPPED, is_attempt=False)
-GIVEN_BACK = Outcome(DeliveryState.DUE, is_attempt=False)
 
 log = structlog.get_logger()
 
@@ -73,11 +75,11 @@ def tidy() -> None:
 
 def scrub() -> None:
     """Wipe what was deleted from the write-ahead log (SQLite) or from the tables' pages (PostgreSQL)."""
-    db.session.commit()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if is_sqlite():
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
+    if is_sqlite():
+        with closing(db.engine.raw_connection()) as connection:  # outside any transaction
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM readers, signatures, statements, intake, deliveries"))
 
 
@@ -137,16 +139,26 @@ class Sender:
         return []
 
     def _send(self, batch: list[tuple[Claimed, EmailAddress | None]], blocked: set[bytes]) -> None:
-        """Send one by one, each settled before the next; what could not be tried is given back."""
-        for place, (row, address) in enumerate(batch):
-            try:
+        """Send one by one, each settled before the next, and for a second at most; the rest is given back.
+
+        So a wish, a pause or a letter in a faster lane waits no longer than that, and no lease runs out in mid-batch.
+        """
+        until = time.monotonic() + BATCH_SECONDS
+        untried = [row.delivery_id for row, _address in batch]
+        rest = timedelta(0)
+        try:
+            for row, address in batch:
                 outcome = self._outcome(row, address, blocked)
-            except RelayRefuses:
-                given_back = replace(GIVEN_BACK, not_before=clock.now() + RELAY_REST)
-                for untried, _address in batch[place:]:
-                    self._settle(untried, given_back)
-                raise
-            self._settle(row, outcome)
+                untried.remove(row.delivery_id)
+                self._settle(row, outcome)
+                if outcome.ends_batch or time.monotonic() > until:
+                    return
+        except RelayRefuses:
+            rest = RELAY_REST
+            raise
+        finally:
+            give_back(untried, self.owner, clock.now() + rest)
+            db.session.commit()
 
     def _outcome(self, row: Claimed, address: EmailAddress | None, blocked: set[bytes]) -> Outcome:
         if address is None:
@@ -202,7 +214,7 @@ class Sender:
         if row.mailing_id is None:
             return self._later(row, code)
         pause(db.session.get_one(Mailing, row.mailing_id), f"the relay refuses by policy ({code} {POLICY}x)")
-        return Outcome(DeliveryState.DUE, code=code)
+        return Outcome(DeliveryState.DUE, code=code, ends_batch=True)
 
     def _later(self, row: Claimed, code: int | None) -> Outcome:
         if row.attempts + 1 >= ATTEMPTS:
@@ -235,4 +247,5 @@ class Sender:
         if key not in self.skeletons:
             with speaking(row.locale):
                 self.skeletons[key] = Skeleton(kind.write(row.campaign_id, row.subject_id), self.config.mail_from)
+            db.session.rollback()  # no lock is held while the relay is spoken to
         return self.skeletons[key]

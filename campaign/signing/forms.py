@@ -1,9 +1,10 @@
 """The forms of signing, following, asking for a link, and changing what one chose."""
 
+from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import RadioField, SelectField, StringField
+from wtforms import RadioField, SelectChoice, SelectField, StringField
 
 from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
 from campaign.i18n import countries, current_locale
@@ -11,15 +12,21 @@ from campaign.mailing.models import News
 from campaign.signing.models import Appear
 from campaign.signing.operations import Request
 
+
+def _choice(value: str, label: object) -> SelectChoice:
+    """A choice whose label is translated when it is shown."""
+    return SelectChoice(value, label)  # type: ignore[arg-type]
+
+
 APPEAR = [
-    (Appear.NAME.value, _l("With my name")),
-    (Appear.INITIALS.value, _l("With my initials and my country")),
-    (Appear.COUNT.value, _l("Only in the count")),
+    _choice(Appear.NAME, _l("With my name")),
+    _choice(Appear.INITIALS, _l("With my initials and my country")),
+    _choice(Appear.COUNT, _l("Only in the count")),
 ]
 NEWS = [
-    (News.ALL.value, _l("Everything that happens")),
-    (News.STATUS.value, _l("Only when somebody's status changes")),
-    (News.NONE.value, _l("No news")),
+    _choice(News.ALL, _l("Everything that happens")),
+    _choice(News.STATUS, _l("Only when somebody's status changes")),
+    _choice(News.NONE, _l("No news")),
 ]
 
 
@@ -28,9 +35,14 @@ def _appear_field() -> RadioField:
     return RadioField(_l("How do you want to appear?"), choices=APPEAR, validate_choice=False, validators=[known])
 
 
-def _news_field(choices: list[tuple[str, Any]]) -> RadioField:
-    known = one_of(lambda: [value for value, _label in choices], _l("Please choose which news you want."))
+def _news_field(choices: list[SelectChoice]) -> RadioField:
+    known = one_of(lambda: [choice.value for choice in choices], _l("Please choose which news you want."))
     return RadioField(_l("Which news do you want?"), choices=choices, validate_choice=False, validators=[known])
+
+
+@cache
+def _countries(locale: str) -> list[SelectChoice]:
+    return [SelectChoice(code, name) for code, name in countries(locale)]
 
 
 class SignForm(PublicForm):
@@ -56,7 +68,7 @@ class SignForm(PublicForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.country.choices = [("", _l("Choose…")), *countries(current_locale())]
+        self.country.choices = [_choice("", _l("Choose…")), *_countries(current_locale())]
 
     def request(self) -> Request:
         """What was typed, ready to be sealed."""
