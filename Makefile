@@ -30,8 +30,8 @@ bench: .venv/ready $(LOCALES:.po=.mo)
 
 # Collect the sentences of the code and the templates into the catalogues.
 messages: .venv/ready
-	$(BIN)/pybabel extract --mapping-file=pyproject.toml --keywords=_l --no-location --sort-output --omit-header --output-file=campaign/translations/messages.pot campaign templates
-	$(BIN)/pybabel update --input-file=campaign/translations/messages.pot --output-dir=campaign/translations --no-wrap --omit-header --ignore-obsolete --no-fuzzy-matching
+	$(BIN)/pybabel extract --mapping-file=pyproject.toml --keywords=_l --no-location --sort-output --output-file=campaign/translations/messages.pot campaign templates
+	$(BIN)/pybabel update --input-file=campaign/translations/messages.pot --output-dir=campaign/translations --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

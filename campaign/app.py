@@ -14,6 +14,7 @@ from campaign.db import ROOT, init_db
 from campaign.i18n import init_i18n
 from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
+from campaign.logs import init_logs
 from campaign.mailing import views as mailing
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
@@ -29,6 +30,7 @@ ROOMS = (mailing.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 def create_app(config: Config | None = None) -> Flask:
     """The web application; raises Misconfigured. It holds the public key only."""
     config = config or Config.read()
+    init_logs()
     app = Flask(__name__, template_folder=str(ROOT / "templates"))
     url = urlsplit(config.public_url)
     app.config.update(

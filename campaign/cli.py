@@ -33,6 +33,8 @@ from campaign.timeline.queries import published_update
 from campaign.work import wake
 from campaign.worker import Worker
 
+DEMO_SETTING = "CAMPAIGN_DEMO=yes"
+
 
 class _Commands(click.Group):
     """Says what is wrong in a sentence, not in a traceback."""
@@ -84,10 +86,7 @@ def prepare(port: int) -> None:
     """Prepare a demonstration on this machine: settings, keys, database, campaigns."""
     instance = Path(Config.folder())
     instance.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (instance / SETTINGS_FILE).write_text(
-        f"CAMPAIGN_DEMO=yes\nCAMPAIGN_PUBLIC_URL=http://localhost:{port}\n"
-        f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
-    )
+    _write_demo_settings(instance / SETTINGS_FILE, port)
     make_keys(Config.read().keys)
     _migrate()
     load_demo(Keyring.read(Config.read()))
@@ -95,6 +94,16 @@ def prepare(port: int) -> None:
         f"\n  The campaigns   http://localhost:{port}/\n  The letters     http://localhost:{port}/inbox/\n\n"
         "  Sign the appeal for Amin, open the letter, confirm. Then, in another terminal:\n"
         "      .venv/bin/campaign publish campaign/demo/amin-is-free.md\n  and read the letter that tells it.\n"
+    )
+
+
+def _write_demo_settings(file: Path, port: int) -> None:
+    """The settings of a demonstration; those of anything else are left alone."""
+    if file.exists() and DEMO_SETTING not in file.read_text("utf-8"):
+        raise Refusal(f"{file} is not that of a demonstration. Choose another folder with CAMPAIGN_INSTANCE.")
+    file.write_text(
+        f"{DEMO_SETTING}\nCAMPAIGN_PUBLIC_URL=http://localhost:{port}\n"
+        f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
     )
 
 

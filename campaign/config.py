@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from limits import parse_many
+
 from campaign.errors import Misconfigured
 
 SETTINGS_FILE = "settings.env"
@@ -56,8 +58,8 @@ class Config:
             mail_from=read("MAIL_FROM", _mail_address, None),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
-            limit_per_client=read("LIMIT_PER_CLIENT", str, "240 per hour"),
-            limit_per_campaign=read("LIMIT_PER_CAMPAIGN", str, "1200 per minute"),
+            limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
+            limit_per_campaign=read("LIMIT_PER_CAMPAIGN", _rate, "1200 per minute"),
             page_seconds=read("PAGE_SECONDS", _seconds, "5"),
             smtp_timeout=read("SMTP_TIMEOUT", _seconds, "30"),
             lease_seconds=read("LEASE_SECONDS", _seconds, "120"),
@@ -151,6 +153,12 @@ def _mail_address(text: str) -> str:
     """Give the sender of the letters, such as CAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>"""
     if "@" not in parseaddr(text)[1] or "\n" in text or "\r" in text:
         raise ValueError(text)
+    return text
+
+
+def _rate(text: str) -> str:
+    """Give a rate such as "240 per hour" or "20 per minute; 200 per day"."""
+    parse_many(text)
     return text
 
 

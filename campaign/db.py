@@ -72,7 +72,10 @@ db = SQLAlchemy(metadata=Base.metadata)
 def init_db(app: Flask, config: Config) -> None:
     """Bind the app to its database."""
     app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": not config.database_url.startswith("sqlite")}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_pre_ping": not config.database_url.startswith("sqlite"),
+        "hide_parameters": True,  # no value of a row in the text of an error
+    }
     db.init_app(app)
 
 

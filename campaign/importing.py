@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from flask_babel import gettext as _
+from sqlalchemy.exc import StatementError
 
 from campaign.campaigns.models import Campaign
 from campaign.campaigns.operations import CampaignDraft, PersonDraft, TargetDraft, TextDraft, add_campaign
+from campaign.db import db
 from campaign.errors import Refusal
 from campaign.statements.models import Endorsement
 from campaign.statements.operations import add_endorsement
 from campaign.timeline.operations import UpdateDraft, add_update, publish
 
 _FRONT_MATTER = re.compile(r"\A\+\+\+\n(.*?)\n\+\+\+\n(.*)\Z", re.DOTALL)
-_HEADING = re.compile(r"^# (\w\w): *(.+)$", re.MULTILINE)
+_HEADING = re.compile(r"^# ([\w-]+): *(.+)$", re.MULTILINE)
 
 
 def read_campaign(path: Path) -> dict[str, Any]:
@@ -28,22 +30,37 @@ def read_campaign(path: Path) -> dict[str, Any]:
 
 
 def import_campaign(facts: dict[str, Any], now: datetime) -> Campaign:
-    """Add a campaign with its timeline and endorsements. Its updates are published and told to nobody."""
-    facts = dict(facts)
-    updates, endorsements = facts.pop("updates", []), facts.pop("endorsements", [])
-    state, closed_on, told_as_of = facts.get("state"), facts.get("closed_on"), facts.get("told_as_of")
+    """Add a campaign with its timeline and endorsements. Its updates are published and told to nobody.
+
+    Raises Refusal with what does not fit; the caller then rolls back.
+    """
     try:
-        campaign = add_campaign(_campaign_draft(facts), now)
-        drafts = [_update_draft(dict(update)) for update in updates]
-        supports = [Endorsement(campaign_id=campaign.id, **endorsement) for endorsement in endorsements]
-    except (KeyError, TypeError) as error:
-        raise Refusal(_("The description does not fit: %(error)s", error=str(error))) from error
-    for draft in drafts:
+        return _import(dict(facts), now)
+    except _MISFITS as error:
+        raise Refusal(_("The description does not fit: %(error)s", error=_told(error))) from error
+
+
+def _import(facts: dict[str, Any], now: datetime) -> Campaign:
+    updates, endorsements = facts.pop("updates", []), facts.pop("endorsements", [])
+    campaign = add_campaign(_campaign_draft(dict(facts)), now)
+    for update in updates:
+        draft = _update_draft(dict(update))
         publish(add_update(campaign, draft), datetime.combine(draft.occurred_on, time(12), UTC), is_told=False)
-    for support in supports:
-        add_endorsement(support)
-    campaign.state, campaign.closed_on, campaign.told_as_of = state or campaign.state, closed_on, told_as_of
+    for endorsement in endorsements:
+        add_endorsement(Endorsement(campaign_id=campaign.id, **endorsement))
+    # What the timeline has made of these is history; the description says how the campaign stands.
+    campaign.state, campaign.closed_on = facts.get("state", campaign.state), facts.get("closed_on")
+    campaign.told_as_of = facts.get("told_as_of")
+    db.session.flush()
     return campaign
+
+
+_MISFITS = (KeyError, TypeError, ValueError, AttributeError, StatementError)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in the words of Python or of the database."""
+    return str(getattr(error, "orig", None) or error)
 
 
 def read_update(path: Path) -> tuple[str, UpdateDraft]:
@@ -56,9 +73,9 @@ def read_update(path: Path) -> tuple[str, UpdateDraft]:
         return facts.pop("campaign"), _update_draft(facts | {"texts": _texts(found[2])})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Refusal(_("%(file)s cannot be read: %(error)s", file=path.name, error=str(error))) from error
-    except (KeyError, TypeError) as error:
+    except _MISFITS as error:
         raise Refusal(
-            _("The front matter of %(file)s does not fit: %(error)s", file=path.name, error=str(error))
+            _("The front matter of %(file)s does not fit: %(error)s", file=path.name, error=_told(error))
         ) from error
 
 

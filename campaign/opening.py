@@ -72,8 +72,8 @@ class Keyring:
 
 
 def make_keys(folder: Path) -> bool:
-    """Make the keys of an installation, mode 0600, unless they are there; says whether it made them."""
-    if (folder / PUBLIC_KEY).exists():
+    """Make the keys of an installation, mode 0600, unless any is there; says whether it made them."""
+    if any((folder / name).exists() for name in (PUBLIC_KEY, PRIVATE_KEY, PEPPER, SESSION_KEY)):
         return False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     private_key = X25519PrivateKey.generate()
@@ -85,6 +85,6 @@ def make_keys(folder: Path) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -1,14 +1,19 @@
 """Adding a campaign from the description of one."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from flask_babel import gettext as _
 
-from campaign.campaigns.models import Campaign, CampaignState, CampaignText, Person, Target
+from campaign.campaigns.models import TARGET_KINDS, Campaign, CampaignState, CampaignText, Person, Target
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.db import Translated, db
 from campaign.errors import Refusal
+from campaign.i18n import LOCALES
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 RESERVED_SLUGS = frozenset(
     {"api", "confirm", "console", "healthz", "inbox", "letter", "metrics", "static", "unsubscribe", "yours"}
@@ -66,12 +71,43 @@ class SlugTaken(Refusal):
     """There is a campaign at this address, or the address is reserved."""
 
 
-def add_campaign(draft: CampaignDraft, now: datetime) -> Campaign:
-    """Add a campaign; raises SlugTaken, and Refusal when the original text is missing."""
+def _check(draft: CampaignDraft) -> None:
+    if not SLUG.fullmatch(draft.slug):
+        raise Refusal(_("The address “%(slug)s” may hold only a to z, digits and hyphens.", slug=draft.slug))
     if draft.slug in RESERVED_SLUGS or campaign_by_slug(draft.slug) is not None:
         raise SlugTaken(_("The address “%(slug)s” is taken.", slug=draft.slug))
     if draft.locale not in draft.texts:
         raise Refusal(_("The text in the original language (%(locale)s) is missing.", locale=draft.locale))
+    check_locales(draft.texts)
+    if draft.state not in list(CampaignState):
+        raise Refusal(
+            _("“%(state)s” is not a state; there are: %(all)s.", state=draft.state, all=", ".join(CampaignState))
+        )
+    for target in draft.targets:
+        if target.kind not in TARGET_KINDS:
+            raise Refusal(
+                _(
+                    "“%(kind)s” is not a kind of target; there are: %(all)s.",
+                    kind=target.kind,
+                    all=", ".join(TARGET_KINDS),
+                )
+            )
+    if not isinstance(draft.goal, int) or draft.goal < 1:
+        raise Refusal(_("The goal is a whole number, 1 or more."))
+
+
+def check_locales(locales: Iterable[str]) -> None:
+    """Raise Refusal for a text in a language that the interface does not speak."""
+    for locale in locales:
+        if locale not in LOCALES:
+            raise Refusal(
+                _("“%(locale)s” is not a language here; there are: %(all)s.", locale=locale, all=", ".join(LOCALES))
+            )
+
+
+def add_campaign(draft: CampaignDraft, now: datetime) -> Campaign:
+    """Add a campaign; raises SlugTaken, and Refusal when the original text is missing."""
+    _check(draft)
     campaign = Campaign(
         slug=draft.slug,
         state=draft.state,

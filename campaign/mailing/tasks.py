@@ -176,7 +176,7 @@ class Sender:
         try:
             content = self._content(row, address)
         except Exception as error:  # a letter that cannot be written must not hold up the others
-            log.exception("letter not written", letter=row.letter, error=type(error).__name__)
+            log.error("letter not written", letter=row.letter, error=type(error).__name__)
             return self._later(row, None)
         try:
             self._carry(address, content)

@@ -47,7 +47,7 @@ def _open(intake: Intake, keys: Keyring) -> None:
             _answer(intake, keys)
             db.session.delete(intake)
     except Exception as error:  # one bad row must not hold up the others; it stays, sealed, for whoever looks
-        log.exception("intake failed", intake=str(intake.id), error=type(error).__name__, exc_info=False)
+        log.error("intake failed", intake=str(intake.id), error=type(error).__name__)
         intake.failed_at = clock.now()
 
 

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from campaign.campaigns.models import Campaign, CampaignState, Person
+from campaign.campaigns.operations import check_locales
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.mailing.models import Mailing
@@ -102,6 +103,7 @@ def _check(draft: UpdateDraft) -> None:
             raise Refusal(_("“%(status)s” is not a status; there are: %(all)s.", status=status, all=", ".join(Status)))
     if not draft.texts:
         raise Refusal(_("The update has no text."))
+    check_locales(draft.texts)
     if (draft.kind == Kind.CORRECTION) != (draft.corrects is not None):
         raise Refusal(_("A correction names the number of the update that it corrects; no other kind does."))
 
