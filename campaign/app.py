@@ -16,6 +16,7 @@ from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
 from campaign.logs import init_logs
 from campaign.mailing import views as mailing
+from campaign.pagecache import PageCache
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import views as signing
@@ -61,9 +62,10 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def _wrap(app: Flask, config: Config) -> None:
-    """Static files without Flask; the client's address as the proxies in front say."""
+    """Fresh pages and static files without Flask; the client's address as the proxies in front say."""
     app.jinja_env.undefined = StrictUndefined
     app.wsgi_app = WhiteNoise(app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31536000)  # type: ignore[method-assign]
+    app.wsgi_app = PageCache(app.wsgi_app)  # type: ignore[method-assign]
     if config.proxies:
         count = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]

@@ -1,15 +1,11 @@
-"""What every page shares: headers, the cross-site guard, cached pages, error pages, template helpers."""
+"""What every page shares: headers, the cross-site guard, error pages, template helpers."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import date, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import nh3
-from cachelib import SimpleCache
 from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -37,7 +33,6 @@ from campaign.links import public_url
 
 _TAGS = {"p", "em", "strong", "a", "ul", "ol", "li", "blockquote", "br", "h3", "h4", "code", "pre", "hr"}
 _markdown = MarkdownIt("commonmark", {"html": False})
-_STALE = "stale-while-revalidate=30, stale-if-error=86400"
 
 
 class CrossSite(Refusal):
@@ -48,7 +43,6 @@ class CrossSite(Refusal):
 
 def init_web(app: Flask, config: Config) -> None:
     """Give the app what every page shares."""
-    app.extensions["pages"] = SimpleCache(threshold=2000, default_timeout=0)
     app.config["PAGE_SECONDS"] = config.page_seconds
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)
@@ -63,23 +57,6 @@ def render_markdown(text: str) -> Markup:
     return Markup(nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"https", "http", "mailto"}))  # noqa: S704 - cleaned
 
 
-def cached_page(view: Callable[..., str]) -> Callable[..., Response]:
-    """A page that says the same to everybody: kept here and by any cache for some seconds, revalidated by its ETag."""
-
-    @wraps(view)
-    def answer(**values: Any) -> Response:
-        pages, seconds = current_app.extensions["pages"], current_app.config["PAGE_SECONDS"]
-        kept = pages.get(request.full_path) if seconds else None
-        if kept is None:
-            body = view(**values).encode()
-            kept = body, hashlib.sha256(body).hexdigest()[:32]
-            if seconds:
-                pages.set(request.full_path, kept, timeout=seconds)
-        return _public_response(*kept)
-
-    return answer
-
-
 def mark(when: date, number: int) -> str:
     """Marks the last row of a page in the next page's address."""
     return f"{when.isoformat()}_{number}"
@@ -92,14 +69,6 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
         return datetime.fromisoformat(when), int(number)
     except ValueError:
         return None
-
-
-def _public_response(body: bytes, etag: str) -> Response:
-    response = Response(body, mimetype="text/html")
-    response.set_etag(etag, weak=True)
-    response.headers["Cache-Control"] = f"public, max-age=5, s-maxage=10, {_STALE}"
-    response.make_conditional(request)
-    return response
 
 
 def _refuse_cross_site() -> None:

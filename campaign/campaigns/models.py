@@ -1,14 +1,21 @@
 """Campaign, its texts, people and targets."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from campaign.db import Base, Translated, one_of
 
 TARGET_KINDS = ("authority", "government", "embassy", "company", "other")
+
+
+class OnThePage:
+    """What the page of a campaign shows. Whoever adds, changes or deletes such a row makes the page anew."""
+
+    campaign_id: Mapped[int]
 
 
 class CampaignState(StrEnum):
@@ -21,7 +28,10 @@ class CampaignState(StrEnum):
 
 
 class Campaign(Base):
-    """The appeal. `told_as_of` is set when it is told as it stood on a day of the past."""
+    """The appeal. `told_as_of` is set when it is told as it stood on a day of the past.
+
+    `revision` grows with whatever its page shows, but for the count: who knows both knows whether the page is the same.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = (one_of("state", CampaignState), CheckConstraint("goal > 0", name="goal"))
@@ -36,6 +46,7 @@ class Campaign(Base):
     opened_on: Mapped[date | None]
     closed_on: Mapped[date | None]
     told_as_of: Mapped[date | None]
+    revision: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 
     texts: Mapped[list["CampaignText"]] = relationship(order_by="CampaignText.id", cascade="all, delete-orphan")
@@ -62,7 +73,7 @@ class Campaign(Base):
         return self.told_as_of or today
 
 
-class CampaignText(Base):
+class CampaignText(OnThePage, Base):
     """All that a campaign says in one language."""
 
     __tablename__ = "campaign_texts"
@@ -78,7 +89,7 @@ class CampaignText(Base):
     outcome: Mapped[str | None]
 
 
-class Person(Base):
+class Person(OnThePage, Base):
     """One whom the campaign is for; `since` is the day on which it began."""
 
     __tablename__ = "people"
@@ -93,7 +104,7 @@ class Person(Base):
     since: Mapped[date]
 
 
-class Target(Base):
+class Target(OnThePage, Base):
     """One to whom the demands are addressed."""
 
     __tablename__ = "targets"
@@ -104,3 +115,18 @@ class Target(Base):
     position: Mapped[int]
     kind: Mapped[str]
     name: Mapped[Translated]
+
+
+def revised(campaign_ids: Collection[int]) -> Update:
+    """The statement by which the pages of these campaigns show something else from now on."""
+    grown = update(Campaign).where(Campaign.id.in_(campaign_ids)).values(revision=Campaign.revision + 1)
+    return grown.execution_options(synchronize_session=False)
+
+
+@event.listens_for(Session, "after_flush")
+def _revise(session: Session, _context: object) -> None:
+    rows = (*session.new, *session.dirty, *session.deleted)
+    shown = {row.campaign_id for row in rows if isinstance(row, OnThePage)}
+    shown |= {row.id for row in rows if isinstance(row, Campaign)}
+    if shown:
+        session.execute(revised(shown))

@@ -1,10 +1,11 @@
 """The forms of signing, following, asking for a link, and changing what one chose."""
 
 from functools import cache
-from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import RadioField, SelectChoice, SelectField, StringField
+from markupsafe import Markup
+from wtforms import RadioField, SelectChoice, StringField
+from wtforms.widgets import html_params
 
 from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
 from campaign.i18n import countries, current_locale
@@ -41,8 +42,25 @@ def _news_field(choices: list[SelectChoice]) -> RadioField:
 
 
 @cache
-def _countries(locale: str) -> list[SelectChoice]:
-    return [SelectChoice(code, name) for code, name in countries(locale)]
+def _options(locale: str) -> tuple[tuple[str, Markup], ...]:
+    return tuple(
+        (code, Markup('<option value="{}">{}</option>').format(code, name)) for code, name in countries(locale)
+    )
+
+
+class CountryField(StringField):
+    """A choice of country. Its 250 options are written once for each locale, not on each page."""
+
+    def __call__(self, **attributes: object) -> Markup:
+        """The select element."""
+        options = [_selected(option) if code == self.data else option for code, option in _options(current_locale())]
+        first = Markup('<option value="">{}</option>').format(_l("Choose…"))
+        names = {"id": self.id, "name": self.name, "required": True, **attributes}
+        return Markup("<select {}>{}</select>").format(Markup(html_params(**names)), first + Markup("").join(options))  # noqa: S704
+
+
+def _selected(option: Markup) -> Markup:
+    return Markup(option.replace("<option ", "<option selected ", 1))  # noqa: S704 - of our own making
 
 
 class SignForm(PublicForm):
@@ -53,9 +71,8 @@ class SignForm(PublicForm):
         render_kw={"maxlength": 120},
     )  # fmt: skip
     email = email_field()
-    country = SelectField(
+    country = CountryField(
         _l("Country"),
-        validate_choice=False,
         validators=[one_of(lambda: dict(countries(current_locale())), _l("Please choose your country."))],
     )
     city = StringField(_l("Town or city"), filters=[one_line], validators=[at_most(80)], render_kw={"maxlength": 80})
@@ -65,10 +82,6 @@ class SignForm(PublicForm):
     appear = _appear_field()
     news = _news_field(NEWS)
     statement = statement_field()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.country.choices = [_choice("", _l("Choose…")), *_countries(current_locale())]
 
     def request(self) -> Request:
         """What was typed, ready to be sealed."""

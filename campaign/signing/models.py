@@ -102,8 +102,6 @@ class Signature(Base):
 
     def choose_appearance(self, appear: Appear) -> None:
         """Appear otherwise. What was shown goes at once; the worker shows what is now wished."""
-        if appear == self.appear:
-            return
         self.public_name = self.city = self.affiliation = None
         self.appear = appear
         self.is_veiled = True

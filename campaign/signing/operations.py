@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import delete
 
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import Campaign, revised
 from campaign.db import db
 from campaign.ledger.models import Change
 from campaign.ledger.operations import owe
@@ -146,10 +146,18 @@ def forget_old(now: datetime) -> None:
     db.session.execute(delete(Intake).where(Intake.failed_at < old))
 
 
+def change_appearance(signature: Signature, appear: Appear) -> None:
+    """Appear otherwise from now on: what was shown goes at once, what is now wished comes with the worker."""
+    if appear != signature.appear:
+        signature.choose_appearance(appear)
+        db.session.execute(revised([signature.campaign_id]))
+
+
 def withdraw(signature: Signature) -> None:
     """Take a signature back: it is deleted with all that it held; the ledger keeps a blinded entry."""
     if signature.is_confirmed:
         owe(signature.campaign_id, Change.WITHDRAWN, signature.commitment)
+    db.session.execute(revised([signature.campaign_id]))
     db.session.delete(signature)
     db.session.flush()
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from campaign.campaigns.models import Campaign
 from campaign.db import db
+from campaign.ledger.models import LedgerEntry
 from campaign.ledger.queries import public_count
 from campaign.links import token_hash
 from campaign.mailing.models import Delivery, Reader
@@ -83,6 +84,13 @@ class Progress:
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
     return Progress(public_count(campaign.id), campaign.goal)
+
+
+def page_state(slug: str) -> Select[tuple[int, int, int | None]]:
+    """A campaign's id, its revision and the public count."""
+    newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == Campaign.id)
+    count = newest.order_by(LedgerEntry.number.desc()).limit(1).correlate(Campaign).scalar_subquery()
+    return select(Campaign.id, Campaign.revision, count).where(Campaign.slug == slug)
 
 
 def count_confirmed(campaign_id: int) -> int:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import select
 
 from campaign import clock
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import Campaign, revised
 from campaign.db import db
 from campaign.mailing.models import Delivery, Reader
 from campaign.mailing.operations import Addressee, find_or_add_reader, may_write
@@ -90,6 +90,7 @@ def unveil_names(keys: Keyring, propose: Propose) -> None:
         batch = db.session.scalars(veiled.with_for_update(skip_locked=True, of=Signature)).all()
         for signature in batch:
             _unveil(signature, keys, propose)
+        db.session.execute(revised({signature.campaign_id for signature in batch}))
         db.session.commit()
         if len(batch) < BATCH:
             return

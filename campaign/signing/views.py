@@ -222,7 +222,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
         return _yours_page(reader, signature, form), 422
     reader.choose_news(News(form.news.data))
     if signature is not None and isinstance(form, YoursForm):
-        signature.choose_appearance(Appear(form.appear.data))
+        operations.change_appearance(signature, Appear(form.appear.data))
     db.session.commit()
     wake("names")
     return redirect(url_for("signing.yours", **(request.view_args or {}), saved=""), 303)

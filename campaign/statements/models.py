@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from campaign.campaigns.models import OnThePage
 from campaign.db import Base, Translated, one_of, partial_index
 from campaign.signing.models import Signature
 
@@ -21,7 +22,7 @@ class StatementState(StrEnum):
 _IS_PUBLISHED = "state = 'published'"
 
 
-class Statement(Base):
+class Statement(OnThePage, Base):
     """A signer's words. They go with the signature, and show with the name that the signer chose to show."""
 
     __tablename__ = "statements"
@@ -45,7 +46,7 @@ class Statement(Base):
     signature: Mapped[Signature] = relationship()
 
 
-class Endorsement(Base):
+class Endorsement(OnThePage, Base):
     """An organisation's support: who speaks for it, for how many members."""
 
     __tablename__ = "endorsements"

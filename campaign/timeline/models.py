@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaign.campaigns.models import Campaign, Person
+from campaign.campaigns.models import Campaign, OnThePage, Person
 from campaign.db import Base, one_of
 
 
@@ -37,7 +37,7 @@ class Status(StrEnum):
     OTHER = "other"
 
 
-class Update(Base):
+class Update(OnThePage, Base):
     """A dated entry of the timeline. Once published it is corrected or retracted in the open, never edited."""
 
     __tablename__ = "updates"

@@ -6,9 +6,10 @@ from flask import Blueprint, abort, render_template, request, url_for
 from flask_babel import gettext as _
 
 from campaign.campaigns.views import campaign_or_404
+from campaign.pagecache import cached_page
 from campaign.timeline import queries
 from campaign.timeline.queries import PAGE, published_update, published_updates
-from campaign.web import cached_page, mark, marked
+from campaign.web import mark, marked
 
 bp = Blueprint("timeline", __name__)
 
@@ -45,7 +46,7 @@ def status_name(status: str) -> str:
 
 
 @bp.get("/<locale:locale>/<slug>/timeline/")
-@cached_page
+@cached_page()
 def index(locale: str, slug: str) -> str:
     """The whole timeline, newest first, by pages."""
     campaign = campaign_or_404(slug)
@@ -66,7 +67,7 @@ def _before(text: str | None) -> tuple[date, int] | None:
 
 
 @bp.get("/<locale:locale>/<slug>/timeline/<int:number>/")
-@cached_page
+@cached_page()
 def entry(locale: str, slug: str, number: int) -> str:
     """One entry of the timeline."""
     campaign = campaign_or_404(slug)

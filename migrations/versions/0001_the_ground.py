@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("opened_on", sa.Date(), nullable=True),
         sa.Column("closed_on", sa.Date(), nullable=True),
         sa.Column("told_as_of", sa.Date(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("state IN ('draft', 'open', 'won', 'ended')", name=op.f("ck_campaigns_state")),
         sa.CheckConstraint("goal > 0", name=op.f("ck_campaigns_goal")),
