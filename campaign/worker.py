@@ -71,8 +71,8 @@ class Worker:
         }
 
     def _answer(self) -> None:
-        open_intake(self.keys)
-        self.engine.wake("letters")
+        while open_intake(self.keys):
+            self.engine.wake("letters")
 
     def _spread(self) -> None:
         spread_mailings()

@@ -27,7 +27,10 @@ PAUSE = (0.02, 0.6)
 WEIGHT = {"web": 4, "worker": 3, "database": 3}
 """How often each is killed, in relation; a worker takes longest to start again."""
 
-SETTLED = 60
+AT_ONCE = 50
+"""How many a person of ours leaves unconfirmed before signing for more."""
+
+SETTLED = 90
 """Seconds after the last kill within which everything must have settled."""
 
 
@@ -41,12 +44,17 @@ class Signers:
     stopping: threading.Event = field(default_factory=threading.Event)
     signed: set[str] = field(default_factory=set)
     confirmed: set[str] = field(default_factory=set)
+    answers: Counter[int] = field(default_factory=Counter)
 
     def run(self) -> None:
         """Sign until told to stop; a refused or broken-off request is no acknowledgement."""
         for number in count():
             if self.stopping.is_set():
                 return
+            self.confirm_some()
+            if len(self.signed) - len(self.confirmed) > AT_ONCE:
+                self.stopping.wait(0.05)
+                continue
             address = f"{self.prefix}{number}@example.org"
             with suppress(OSError, HTTPException):
                 answer = self.stack.post(
@@ -54,14 +62,20 @@ class Signers:
                 )
                 if answer.status == SEE_OTHER:
                     self.signed.add(address)
-            self.confirm_some()
 
     def confirm_some(self, at_most: int = 5) -> None:
         """Confirm what has come and is not confirmed yet."""
         for address, link in self.links(at_most).items():
             with suppress(OSError, HTTPException):
-                if self.stack.post(link).status == SEE_OTHER:
+                status = self.stack.post(link).status
+                self.answers[status] += 1
+                if status == SEE_OTHER:
                     self.confirmed.add(address)
+
+    def is_through(self) -> bool:
+        """Whether all that was acknowledged is confirmed, after another try."""
+        self.confirm_some(at_most=AT_ONCE)
+        return self.signed <= self.confirmed
 
     def links(self, at_most: int) -> dict[str, str]:
         """Links that came by letter to those who have not confirmed."""
@@ -86,6 +100,7 @@ class Tally:
     lost_signatures: set[str]
     lost_letters: set[str]
     repeated: int
+    answers: Counter[int]
 
 
 def is_confirmation(received: Received) -> bool:
@@ -161,15 +176,9 @@ def is_published(stack: Stack) -> bool:
 
 def settle(stack: Stack, sink: SmtpSink, signers: list[Signers], owed: set[str], kills: Counter[str]) -> Tally:
     """Confirm the rest, wait until nothing is owed, and compare with what was acknowledged."""
-    signed = set().union(*(signer.signed for signer in signers))
-
-    def all_asked() -> bool:
-        return signed <= {letter.recipients[0] for letter in tuple(sink.letters) if is_confirmation(letter)}
-
     with suppress(TimeoutError):
-        until(all_asked, SETTLED, every=0.2)
-    for signer in signers:
-        signer.confirm_some(at_most=1_000_000)
+        until(lambda: all(signer.is_through() for signer in signers), SETTLED, every=0.2)
+    signed = set().union(*(signer.signed for signer in signers))
     confirmed = set().union(*(signer.confirmed for signer in signers))
     with suppress(TimeoutError):
         until(lambda: stack.count() == len(confirmed) and "done" in stack.run("mailings"), SETTLED, every=0.5)
@@ -183,4 +192,5 @@ def settle(stack: Stack, sink: SmtpSink, signers: list[Signers], owed: set[str],
         lost_signatures=signed - asked,
         lost_letters=owed - {address for address, is_asking in letters if not is_asking},
         repeated=sum(number - 1 for number in letters.values()),
+        answers=sum((signer.answers for signer in signers), Counter()),
     )

@@ -17,6 +17,7 @@ def test_nothing_is_lost(backend: str, stack: Stack, sink: SmtpSink, request: py
     print(tally)
     assert tally.confirmed > 20, "too few people signed for the run to say anything"
     assert not tally.lost_signatures
+    assert tally.confirmed >= tally.signed
     assert not tally.lost_letters
     assert tally.counted == tally.confirmed
     assert "DIFFER" not in stack.run("audit")

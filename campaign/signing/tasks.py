@@ -29,16 +29,17 @@ Propose = Callable[[Signature, str], object]
 log = structlog.get_logger()
 
 
-def open_intake(keys: Keyring) -> None:
-    """Answer all that waits, a batch a transaction: request gone, signature and letter there, or neither."""
-    while True:
-        waiting = select(Intake).where(Intake.failed_at.is_(None)).order_by(Intake.received_at).limit(BATCH)
-        batch = db.session.scalars(waiting.with_for_update(skip_locked=True)).all()
-        for intake in batch:
-            _open(intake, keys)
-        db.session.commit()
-        if len(batch) < BATCH:
-            return
+def open_intake(keys: Keyring) -> int:
+    """Answer a batch of what waits, in one transaction; says how many.
+
+    Request gone, signature and letter there, or neither.
+    """
+    waiting = select(Intake).where(Intake.failed_at.is_(None)).order_by(Intake.received_at).limit(BATCH)
+    batch = db.session.scalars(waiting.with_for_update(skip_locked=True)).all()
+    for intake in batch:
+        _open(intake, keys)
+    db.session.commit()
+    return len(batch)
 
 
 def _open(intake: Intake, keys: Keyring) -> None:
