@@ -41,10 +41,13 @@ class Engine:
         self._task = self.huey.task(name="drain")(self._run)
         self._woken_at: dict[str, float] = {}
 
-    def wake(self, name: str) -> None:
-        """Say that `name` has something to do. Never fails: the sweep heals what was not said."""
+    def wake(self, name: str, *, each_time: bool = False) -> None:
+        """Say that `name` has something to do. Never fails: the sweep heals what was not said.
+
+        `each_time`: even if it was said a blink ago; for what the sweep does seldom.
+        """
         present = time.monotonic()
-        if present - self._woken_at.get(name, float("-inf")) < QUIET_SECONDS:
+        if not each_time and present - self._woken_at.get(name, float("-inf")) < QUIET_SECONDS:
             return
         self._woken_at[name] = present
         try:
@@ -76,10 +79,10 @@ class Drain:
                 self._running.release()
 
 
-def wake(name: str) -> None:
+def wake(name: str, *, each_time: bool = False) -> None:
     """Wake a drain through the present app's engine."""
     engine: Engine = current_app.extensions["work"]
-    engine.wake(name)
+    engine.wake(name, each_time=each_time)
 
 
 def _make_huey(url: str) -> Huey:

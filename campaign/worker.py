@@ -31,7 +31,7 @@ from campaign.work import Drain, Engine
 SWEEP_SECONDS = 1.0
 THREADS = 3
 SWEPT = ("intake", "names", "ledger", "mailings", "letters", "tidy")
-FORGET_EVERY = timedelta(hours=1)
+FORGET_EVERY = timedelta(minutes=10)
 
 LETTERS = {
     "confirm_signature": LetterKind(signing_letters.confirm_signature, is_shared=True),

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import CursorResult, delete, func, literal, select, update
+from sqlalchemy import Table, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from campaign.db import db, is_sqlite
@@ -35,6 +36,11 @@ class Addressee:
     fingerprint: bytes
     locale: str
     seal: Callable[[], bytes]
+
+
+def is_in(state: DeliveryState):  # type: ignore[no-untyped-def]
+    """The predicate of the partial indexes, word for word: a bound value would not match them."""
+    return Delivery.state == literal(state.value, literal_execute=True)
 
 
 def find_or_add_reader(addressee: Addressee, now: datetime, *, may_add: bool) -> Reader | None:
@@ -224,23 +230,36 @@ class Outcome:
     ends_batch: bool = False
 
 
+_table = cast("Table", Delivery.__table__)
+_SETTLE = (
+    update(_table)
+    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"), is_in(DeliveryState.LEASED))
+    .values(
+        state=bindparam("ended_as"),
+        owner=None,
+        lease_until=None,
+        code=bindparam("reply"),
+        attempts=_table.c.attempts + bindparam("tries"),
+        not_before=func.coalesce(bindparam("wait_until", type_=_table.c.not_before.type), _table.c.not_before),
+        settled_at=bindparam("ended_at", type_=_table.c.settled_at.type),
+    )
+)
+"""Made once: it runs for each letter."""
+
+
 def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> bool:
     """Record how an attempt ended; says False, and changes nothing, when the lease is no longer the owner's."""
-    values: dict[str, object] = {"state": outcome.state, "owner": None, "lease_until": None, "code": outcome.code}
-    if outcome.is_attempt:
-        values["attempts"] = Delivery.attempts + 1
-    if outcome.state is DeliveryState.DUE:
-        values["not_before"] = outcome.not_before or now
-    else:
-        values["settled_at"] = now
-    settled = (
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.owner == owner, is_in(DeliveryState.LEASED))
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    result = db.session.execute(settled)
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    is_due = outcome.state is DeliveryState.DUE
+    values = {
+        "delivery": delivery_id,
+        "holder": owner,
+        "ended_as": outcome.state.value,
+        "reply": outcome.code,
+        "tries": int(outcome.is_attempt),
+        "wait_until": (outcome.not_before or now) if is_due else None,
+        "ended_at": None if is_due else now,
+    }
+    return db.session.connection().execute(_SETTLE, values).rowcount == 1
 
 
 def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime) -> None:
@@ -273,11 +292,6 @@ def resume(mailing: Mailing) -> None:
     """Go on with a paused mailing."""
     if mailing.state == MailingState.PAUSED:
         mailing.state, mailing.reason = MailingState.SENDING, None
-
-
-def is_in(state: DeliveryState):  # type: ignore[no-untyped-def]
-    """The predicate of the partial indexes, word for word: a bound value would not match them."""
-    return Delivery.state == literal(state.value, literal_execute=True)
 
 
 def _insert(model: type):  # type: ignore[no-untyped-def]

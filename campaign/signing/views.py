@@ -225,6 +225,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
         operations.change_appearance(signature, Appear(form.appear.data))
     db.session.commit()
     wake("names")
+    wake("scrub", each_time=True)
     return redirect(url_for("signing.yours", **(request.view_args or {}), saved=""), 303)
 
 
@@ -242,7 +243,7 @@ def _erase(reader: Reader, signature: Signature | None, form: PublicForm) -> Res
 def _take_away(what: str) -> ResponseReturnValue:
     db.session.commit()
     wake("ledger")
-    wake("scrub")
+    wake("scrub", each_time=True)
     return _gone_page(what)
 
 
