@@ -2,20 +2,23 @@
 
 import re
 import tomllib
-from datetime import UTC, datetime, time
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from dacite import Config, DaciteError, from_dict
 from flask_babel import gettext as _
 from sqlalchemy.exc import StatementError
 
 from campaign.campaigns.models import Campaign
-from campaign.campaigns.operations import CampaignDraft, PersonDraft, TargetDraft, TextDraft, add_campaign
+from campaign.campaigns.operations import CampaignDraft, add_campaign
 from campaign.db import db
 from campaign.errors import Refusal
-from campaign.statements.models import Endorsement
-from campaign.statements.operations import add_endorsement
+from campaign.statements.operations import EndorsementDraft, add_endorsement
 from campaign.timeline.operations import UpdateDraft, add_update, publish
+
+T = TypeVar("T")
 
 _FRONT_MATTER = re.compile(r"\A\+\+\+\n(.*?)\n\+\+\+\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^# ([\w-]+): *(.+)$", re.MULTILINE)
@@ -42,20 +45,26 @@ def import_campaign(facts: dict[str, Any], now: datetime) -> Campaign:
 
 def _import(facts: dict[str, Any], now: datetime) -> Campaign:
     updates, endorsements = facts.pop("updates", []), facts.pop("endorsements", [])
-    campaign = add_campaign(_campaign_draft(dict(facts)), now)
+    facts["locale"] = facts.pop("language")
+    draft = _checked(CampaignDraft, {"people": [], "targets": []} | facts)
+    campaign = add_campaign(draft, now)
     for update in updates:
-        draft = _update_draft(dict(update))
-        publish(add_update(campaign, draft), datetime.combine(draft.occurred_on, time(12), UTC), is_told=False)
+        told = _update_draft(dict(update))
+        publish(add_update(campaign, told), datetime.combine(told.occurred_on, time(12), UTC), is_told=False)
     for endorsement in endorsements:
-        add_endorsement(Endorsement(campaign_id=campaign.id, **endorsement))
+        add_endorsement(campaign.id, _checked(EndorsementDraft, endorsement))
     # What the timeline has made of these is history; the description says how the campaign stands.
-    campaign.state, campaign.closed_on = facts.get("state", campaign.state), facts.get("closed_on")
-    campaign.told_as_of = facts.get("told_as_of")
+    campaign.state, campaign.closed_on, campaign.told_as_of = draft.state, draft.closed_on, draft.told_as_of
     db.session.flush()
     return campaign
 
 
-_MISFITS = (KeyError, TypeError, ValueError, AttributeError, StatementError)
+def _checked(kind: type[T], facts: dict[str, Any]) -> T:
+    """The facts as what they describe; raises DaciteError, which names what is missing, unknown or of a wrong type."""
+    return from_dict(kind, facts, Config(strict=True))
+
+
+_MISFITS = (DaciteError, KeyError, TypeError, ValueError, AttributeError, StatementError)
 
 
 def _told(error: Exception) -> str:
@@ -88,13 +97,27 @@ def _texts(markdown: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _campaign_draft(facts: dict[str, Any]) -> CampaignDraft:
-    texts = {locale: TextDraft(**text) for locale, text in facts.pop("texts", {}).items()}
-    people = [PersonDraft(**person) for person in facts.pop("people", [])]
-    targets = [TargetDraft(**target) for target in facts.pop("targets", [])]
-    return CampaignDraft(locale=facts.pop("language"), texts=texts, people=people, targets=targets, **facts)
+@dataclass(frozen=True)
+class _Text:
+    """An update's text in one language."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class _Update:
+    """An update as a file describes it."""
+
+    kind: str
+    occurred_on: date
+    texts: dict[str, _Text]
+    sources: list[str] = field(default_factory=list)
+    statuses: dict[str, str] = field(default_factory=dict)
+    corrects: int | None = None
 
 
 def _update_draft(facts: dict[str, Any]) -> UpdateDraft:
-    texts = {locale: (text["title"], text["body"]) for locale, text in facts.pop("texts").items()}
-    return UpdateDraft(texts=texts, **facts)
+    update = _checked(_Update, facts)
+    texts = {locale: (text.title, text.body) for locale, text in update.texts.items()}
+    return UpdateDraft(**{**vars(update), "texts": texts})

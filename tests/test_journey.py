@@ -1,4 +1,4 @@
-"""The main job, whole: sign → letter → confirm → count → statement → publish → letter → unsubscribe → withdraw → erase."""
+"""The main job, whole: from the signing to the letter that tells of the release, and on to being forgotten."""
 
 import re
 

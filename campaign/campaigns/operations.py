@@ -11,7 +11,7 @@ from campaign.campaigns.models import TARGET_KINDS, Campaign, CampaignState, Cam
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.db import Translated, db
 from campaign.errors import Refusal
-from campaign.i18n import LOCALES
+from campaign.i18n import DEFAULT_LOCALE, LOCALES, countries
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -79,6 +79,8 @@ def _check(draft: CampaignDraft) -> None:
     if draft.locale not in draft.texts:
         raise Refusal(_("The text in the original language (%(locale)s) is missing.", locale=draft.locale))
     check_locales(draft.texts)
+    if draft.country is not None and draft.country not in dict(countries(DEFAULT_LOCALE)):
+        raise Refusal(_("The country “%(country)s” is not a code of two letters such as PK.", country=draft.country))
     if draft.state not in list(CampaignState):
         raise Refusal(
             _("“%(state)s” is not a state; there are: %(all)s.", state=draft.state, all=", ".join(CampaignState))
@@ -92,7 +94,7 @@ def _check(draft: CampaignDraft) -> None:
                     all=", ".join(TARGET_KINDS),
                 )
             )
-    if not isinstance(draft.goal, int) or draft.goal < 1:
+    if draft.goal < 1:
         raise Refusal(_("The goal is a whole number, 1 or more."))
 
 

@@ -1,11 +1,12 @@
 """Proposing statements, and deciding on them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from campaign.db import db
+from campaign.db import Translated, db
 from campaign.errors import Refusal
 from campaign.mailing.operations import Owed, owe_letter
 from campaign.signing.models import Signature
@@ -45,8 +46,21 @@ def reject(statement: Statement, reason: str) -> None:
     statement.state, statement.published_at, statement.reason = StatementState.REJECTED, None, reason
 
 
-def add_endorsement(endorsement: Endorsement) -> None:
+@dataclass(frozen=True)
+class EndorsementDraft:
+    """An organisation's support, as somebody described it."""
+
+    organisation: str
+    country: str | None = None
+    represents: int | None = None
+    speaker: str | None = None
+    statement: Translated | None = None
+    source: str | None = None
+
+
+def add_endorsement(campaign_id: int, draft: EndorsementDraft) -> Endorsement:
     """Add an endorsement that an organizer vouches for."""
-    endorsement.state = StatementState.PUBLISHED
+    endorsement = Endorsement(campaign_id=campaign_id, state=StatementState.PUBLISHED, **vars(draft))
     db.session.add(endorsement)
     db.session.flush()
+    return endorsement

@@ -90,15 +90,25 @@ def _standing(campaign: Campaign, person, change, locale: str, today: date) -> S
 
 
 def _latest_changes(campaign_id: int) -> dict[int, tuple[date, str]]:
-    """Each person's last change of status. A correction's takes the place of the corrected one's."""
+    """Each person's last change of status. A correction's stands in the place of the one that it corrects."""
     rows = db.session.execute(
-        select(StatusChange.person_id, StatusChange.status, Update.id, Update.occurred_on, Update.corrects_id)
+        select(
+            StatusChange.person_id,
+            StatusChange.status,
+            Update.id,
+            Update.number,
+            Update.occurred_on,
+            Update.corrects_id,
+        )
         .join(Update, Update.id == StatusChange.update_id)
         .where(Update.campaign_id == campaign_id, Update.published_at.is_not(None), Update.retracted_at.is_(None))
-        .order_by(Update.occurred_on, Update.number)
+        .order_by(Update.number)
     ).all()
-    replaced = {(row.corrects_id, row.person_id) for row in rows if row.corrects_id}
-    return {row.person_id: (row.occurred_on, row.status) for row in rows if (row.id, row.person_id) not in replaced}
+    places: dict[int, tuple[date, int]] = {}
+    for row in rows:  # what is corrected has the lower number, so its place is known
+        places[row.id] = places.get(row.corrects_id, (row.occurred_on, row.number))
+    ordered = sorted(rows, key=lambda row: (*places[row.id], row.number))
+    return {row.person_id: (row.occurred_on, row.status) for row in ordered}
 
 
 def published_updates(campaign_id: int, limit: int, before: tuple[date, int] | None = None) -> Sequence[Update]:
