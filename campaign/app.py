@@ -1,6 +1,7 @@
 """create_app(): the roof of the web, the one module there that meets every room."""
 
 from urllib.parse import urlsplit
+from wsgiref.headers import Headers
 
 from flask import Flask
 from flask_mail import Mail
@@ -61,10 +62,23 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
+def _guard_file(headers: Headers, _path: str, _url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
 def _wrap(app: Flask, config: Config) -> None:
     """Fresh pages and static files without Flask; the client's address as the proxies in front say."""
     app.jinja_env.undefined = StrictUndefined
-    app.wsgi_app = WhiteNoise(app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31536000)  # type: ignore[method-assign]
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=app.static_folder,
+        prefix="static/",
+        max_age=31536000,
+        immutable_file_test=lambda _path, _url: True,  # every link to one carries its version
+        allow_all_origins=False,
+        add_headers_function=_guard_file,
+    )
     app.wsgi_app = PageCache(app.wsgi_app)  # type: ignore[method-assign]
     if config.proxies:
         count = config.proxies

@@ -6,7 +6,7 @@ Every setting has the prefix CAMPAIGN_. What the environment does not say is loo
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 from typing import TypeVar
@@ -27,10 +27,10 @@ class Config:
 
     instance: Path
     public_url: str
-    database_url: str
-    tasks_url: str
-    limits_url: str
-    smtp_url: str
+    database_url: str = field(repr=False)
+    tasks_url: str = field(repr=False)
+    limits_url: str = field(repr=False)
+    smtp_url: str = field(repr=False)
     mail_from: str
     is_demo: bool
     proxies: int
@@ -54,15 +54,15 @@ class Config:
                 "TASKS_URL", _one_of_schemes("sqlite", "redis", "rediss"), f"sqlite:///{instance}/tasks.sqlite"
             ),
             limits_url=read("LIMITS_URL", _one_of_schemes("memory", "redis", "rediss"), "memory://"),
-            smtp_url=read("SMTP_URL", _one_of_schemes("smtp", "smtps", "smtp+starttls"), None),
+            smtp_url=read("SMTP_URL", _relay, None),
             mail_from=read("MAIL_FROM", _mail_address, None),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
             limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
             limit_per_campaign=read("LIMIT_PER_CAMPAIGN", _rate, "1200 per minute"),
             page_seconds=read("PAGE_SECONDS", _seconds, "5"),
-            smtp_timeout=read("SMTP_TIMEOUT", _seconds, "30"),
-            lease_seconds=read("LEASE_SECONDS", _seconds, "120"),
+            smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
+            lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
         )
 
     @staticmethod
@@ -105,12 +105,8 @@ class _Reader:
         try:
             return parse(text)
         except ValueError:
-            raise Misconfigured(f"{setting} is {_shown(name, text)}, which does not fit. {parse.__doc__}") from None
-
-
-def _shown(name: str, text: str) -> str:
-    """The value in an error's text: never that of a setting which may hold a password."""
-    return "set" if name.endswith("_URL") and "@" in text else repr(text)
+            shown = "an address" if name.endswith("_URL") else repr(text)  # an address may hold a password
+            raise Misconfigured(f"{setting} is {shown} that does not fit. {parse.__doc__}") from None
 
 
 def _settings_file(path: Path) -> dict[str, str]:
@@ -124,7 +120,13 @@ def _settings_file(path: Path) -> dict[str, str]:
 def _web_address(text: str) -> str:
     """Give the address at which people reach the site, such as CAMPAIGN_PUBLIC_URL=https://campaign.example.org"""
     url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+    if (
+        url.scheme not in ("http", "https")
+        or not url.hostname
+        or url.path not in ("", "/")
+        or url.query
+        or url.port == 0
+    ):
         raise ValueError(text)
     return text.rstrip("/")
 
@@ -149,9 +151,18 @@ def _one_of_schemes(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _relay(text: str) -> str:
+    """Give the mail relay, such as smtp+starttls://user:password@relay.example.org (or smtp://, smtps://)"""
+    url = urlsplit(text)
+    if url.scheme not in ("smtp", "smtps", "smtp+starttls") or not url.hostname or url.port == 0:
+        raise ValueError(text)
+    return text
+
+
 def _mail_address(text: str) -> str:
     """Give the sender of the letters, such as CAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>"""
-    if "@" not in parseaddr(text)[1] or "\n" in text or "\r" in text:
+    address = parseaddr(text)[1]
+    if "@" not in address or not address.isascii() or "\n" in text or "\r" in text:
         raise ValueError(text)
     return text
 
@@ -180,5 +191,12 @@ def _whole_number(text: str) -> int:
 def _seconds(text: str) -> float:
     """Give a number of seconds, 0 or more."""
     if not 0 <= float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)
+
+
+def _some_seconds(text: str) -> float:
+    """Give a number of seconds, more than 0."""
+    if _seconds(text) == 0:
         raise ValueError(text)
     return float(text)

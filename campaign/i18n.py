@@ -36,7 +36,7 @@ def init_i18n(app: Flask) -> None:
 
     @app.url_value_preprocessor
     def take_locale(endpoint: str | None, values: dict[str, Any] | None) -> None:
-        g.locale = (values or {}).get("locale") or preferred_locale()
+        g.locale = (values or {}).get("locale") or _locale_of_path() or preferred_locale()
 
     @app.url_defaults
     def give_locale(endpoint: str, values: dict[str, Any]) -> None:
@@ -102,6 +102,12 @@ _NOT_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
 @cache
 def _locale(code: str) -> Locale:
     return Locale.parse(code)
+
+
+def _locale_of_path() -> str | None:
+    """The locale with which the path begins, even where there is no page."""
+    first = request.path.split("/")[1]
+    return first if first in LOCALES else None
 
 
 def _requested_locale() -> str:

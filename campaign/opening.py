@@ -75,7 +75,8 @@ def make_keys(folder: Path) -> bool:
     """Make the keys of an installation, mode 0600, unless any is there; says whether it made them."""
     if any((folder / name).exists() for name in (PUBLIC_KEY, PRIVATE_KEY, PEPPER, SESSION_KEY)):
         return False
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     private_key = X25519PrivateKey.generate()
     _write(folder / PRIVATE_KEY, private_key.private_bytes_raw())
     _write(folder / PEPPER, os.urandom(32))

@@ -1,7 +1,7 @@
 """What every page shares: headers, the cross-site guard, error pages, template helpers."""
 
 import hashlib
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from secure import (
     XContentTypeOptions,
     XFrameOptions,
 )
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from campaign import i18n
 from campaign.config import Config
@@ -66,9 +66,10 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
     """The row that a mark stands for; None for no mark, or one that somebody made up."""
     when, _underscore, number = (text or "").partition("_")
     try:
-        return datetime.fromisoformat(when), int(number)
+        moment, place = datetime.fromisoformat(when), int(number)
     except ValueError:
         return None
+    return (moment.replace(tzinfo=moment.tzinfo or UTC), place) if 0 <= place < 2**31 else None
 
 
 def _refuse_cross_site() -> None:
@@ -160,6 +161,8 @@ def _versions(folder: Path) -> dict[str, str]:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or (error.code or 500) < 400:
         return error
+    if isinstance(error, SecurityError):  # a host that is not ours: there is no address to link to
+        return Response("This is not the address of this site.\n", 400, mimetype="text/plain")
     title, sentence = _explain(error.code or 500)
     response = make_response(render_template("error.html", title=title, sentence=sentence, status=error.code))
     response.status_code = error.code or 500

@@ -37,6 +37,7 @@ LETTERS = {
     "confirm_signature": LetterKind(signing_letters.confirm_signature, is_shared=True),
     "confirm_follow": LetterKind(signing_letters.confirm_follow, is_shared=True),
     "already_signed": LetterKind(signing_letters.already_signed, is_shared=True),
+    "already_follows": LetterKind(signing_letters.already_follows, is_shared=True),
     "statement_published": LetterKind(statement_letters.statement_published),
     "update": LetterKind(timeline_letters.update),
 }

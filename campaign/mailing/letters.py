@@ -11,6 +11,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formataddr, parseaddr
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 import css_inline
@@ -22,7 +23,10 @@ from campaign.links import public_url
 LINE = 76
 """Quoted-printable lines are no longer than this (RFC 2045, section 6.7)."""
 
-SLOTS = ("slotAto", "slotAdate", "slotAmessageid", "slotAconfirm", "slotAyours", "slotAunsubscribe")
+_MARK = token_hex(8)
+"""Makes the slots unguessable: nobody can write one into a title."""
+
+SLOTS = tuple(f"{_MARK}{name}" for name in ("to", "date", "messageid", "confirm", "yours", "unsubscribe"))
 TO, DATE, MESSAGE_ID, CONFIRM, YOURS, UNSUBSCRIBE = SLOTS
 
 
@@ -67,7 +71,7 @@ class Skeleton:
 
     def __init__(self, letter: Letter, sender: str) -> None:
         self._pieces = _split(_headers(letter, sender), SLOTS)
-        self._body = _split(_body(letter), SLOTS, may_be_broken=True)
+        self._body = [(_with_room(piece), slot) for piece, slot in _split(_body(letter), SLOTS, may_be_broken=True)]
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         """The letter to one reader; `values` are ASCII, by slot."""
@@ -102,7 +106,7 @@ def _headers(letter: Letter, sender: str) -> bytes:
 
 
 def _body(letter: Letter) -> bytes:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(max_line_length=LINE))
     message.set_content(letter.text, cte="quoted-printable")
     message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     return message.as_bytes()
@@ -126,6 +130,19 @@ def _split(content: bytes, slots: tuple[str, ...], *, may_be_broken: bool = Fals
 
 def _join(pieces: _Pieces, values: Mapping[str, bytes]) -> bytes:
     return b"".join(part for piece, slot in pieces for part in (piece, values[slot] if slot else b""))
+
+
+def _with_room(piece: bytes) -> bytes:
+    """A piece whose last line has room for the soft line break before a slot."""
+    start = piece.rfind(b"\n") + 1
+    if len(piece) - start < LINE:
+        return piece
+    cut = (
+        start + piece[start : start + LINE - 3].rfind(b"=")
+        if b"=" in piece[start + 40 : start + LINE - 3]
+        else start + 60
+    )
+    return piece[:cut] + b"=\r\n" + piece[cut:]
 
 
 def _broken(value: bytes) -> bytes:

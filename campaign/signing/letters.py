@@ -24,6 +24,11 @@ def already_signed(campaign_id: int, _subject_id: int | None) -> Letter:
     return _about(campaign_id, "already_signed", _("Your link"))
 
 
+def already_follows(campaign_id: int, _subject_id: int | None) -> Letter:
+    """The same for somebody who gets news without having signed."""
+    return _about(campaign_id, "already_follows", _("Your link"))
+
+
 def _about(campaign_id: int, name: str, purpose: str) -> Letter:
     campaign = db.session.get_one(Campaign, campaign_id)
     text = campaign.text_in(current_locale())

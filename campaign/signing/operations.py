@@ -26,6 +26,7 @@ from campaign.signing.queries import (
 
 CONFIRM_FOLLOWING = "confirm_follow"
 ALREADY_SIGNED = "already_signed"
+ALREADY_FOLLOWS = "already_follows"
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,8 +86,10 @@ def sign(request: Request, at: Answering) -> None:
 
 def follow(request: Request, at: Answering) -> None:
     """News without a signature, once the address is confirmed; whoever gets news already is told so."""
-    if at.reader.wants(is_status=True) or confirmed_signature(at.reader.id) is not None:
+    if confirmed_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
+    elif at.reader.wants(is_status=True):
+        at.write(ALREADY_FOLLOWS)
     else:
         at.reader.news = request.news
         at.write(CONFIRM_FOLLOWING, has_link=True)
@@ -95,8 +98,10 @@ def follow(request: Request, at: Answering) -> None:
 def mail_link(request: Request, at: Answering) -> None:
     """The link that somebody lost: to "yours" if confirmed, else to what is still to be confirmed."""
     pending = newest_pending_signature(at.reader.id)
-    if at.reader.confirmed_at is not None and pending is None:
+    if confirmed_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
+    elif at.reader.confirmed_at is not None and pending is None:
+        at.write(ALREADY_FOLLOWS)
     elif pending is not None:
         at.write(CONFIRM_SIGNATURE, pending.id, has_link=True)
     else:
