@@ -1,5 +1,6 @@
 """`python -m benchmarks [part …]`: run the parts, all of them unless named, and print one table."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,9 +24,15 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - set(PARTS):
         print(f"There is no part {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is stopped, as on Ctrl-C
     started = time.monotonic()
-    figures = [figure for name in names or PARTS for figure in _told(name)]
-    print(table(figures))
+    figures: list[Figure] = []
+    try:
+        for name in names or PARTS:
+            for figure in _told(name):
+                figures.append(figure)
+    finally:
+        print(table(figures))
     print(f"\n{time.monotonic() - started:.0f} s. A ratio is ours : floor, each the median of rounds that took turns.")
     return 1 if any(figure.complaints for figure in figures) else 0
 

@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.load import Round
 
-ROUNDS = 5
+ROUNDS = 3
 TAIL = 3.0
 """The goal for p99, as a multiple of p50."""
 

@@ -12,8 +12,8 @@ from benchmarks.load import Round
 from tests.servers import Postgres, SmtpSink
 from tests.stack import ROOT, Stack, update_file
 
-READERS, FEWER = 5000, 600
-TURNS = 3
+READERS, FEWER = 2000, 400
+TURNS = 2
 SLOW = 0.002
 """Seconds before each reply of a relay that is some way off; a letter takes four of them."""
 

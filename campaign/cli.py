@@ -23,7 +23,7 @@ from campaign.mailing.models import Mailing
 from campaign.mailing.operations import pause, resume
 from campaign.mailing.queries import mailings_progress, reach
 from campaign.opening import Keyring, make_keys
-from campaign.signing.queries import count_confirmed
+from campaign.signing.queries import count_confirmed, count_unknown_to_ledger
 from campaign.statements.models import Statement
 from campaign.statements.operations import approve, reject
 from campaign.statements.queries import waiting_statements
@@ -252,7 +252,7 @@ def audit() -> None:
     agrees = True
     for campaign in db.session.scalars(select(Campaign).order_by(Campaign.id)):
         signatures, ledger, gap = count_confirmed(campaign.id), recount(campaign.id), first_gap(campaign.id)
-        is_right = signatures == ledger and gap is None
+        is_right = signatures == ledger and gap is None and count_unknown_to_ledger(campaign.id) == 0
         agrees = agrees and is_right
         verdict = "agree" if is_right else f"DIFFER{f' from entry {gap} on' if gap else ''}"
         shown = public_count(campaign.id)

@@ -106,7 +106,7 @@ class _Reader:
             return parse(text)
         except ValueError:
             shown = "an address" if name.endswith("_URL") else repr(text)  # an address may hold a password
-            raise Misconfigured(f"{setting} is {shown} that does not fit. {parse.__doc__}") from None
+            raise Misconfigured(f"{setting} is {shown}, which does not fit. {parse.__doc__}") from None
 
 
 def _settings_file(path: Path) -> dict[str, str]:

@@ -69,7 +69,9 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
         moment, place = datetime.fromisoformat(when), int(number)
     except ValueError:
         return None
-    return (moment.replace(tzinfo=moment.tzinfo or UTC), place) if 0 <= place < 2**31 else None
+    return (
+        (moment.replace(tzinfo=moment.tzinfo or UTC), place) if 0 <= place < 2**31 and 1 < moment.year < 9999 else None
+    )
 
 
 def _refuse_cross_site() -> None:

@@ -93,7 +93,9 @@ def _headers(letter: Letter, sender: str) -> bytes:
     headers = {
         "From": formataddr((name, address)),
         "To": TO,
-        "Subject": Header(" ".join(letter.subject.split()), "utf-8", header_name="Subject").encode(linesep="\r\n"),
+        "Subject": Header(" ".join(letter.subject.split()), "utf-8", maxlinelen=75, header_name="Subject").encode(
+            linesep="\r\n"
+        ),
         "Date": DATE,
         "Message-ID": f"<{MESSAGE_ID}@{host}>",
         "List-Id": list_id(letter.list_name),

@@ -79,7 +79,7 @@ def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
     """How many readers an update would reach, by locale. Reads every reader of the campaign."""
     wanting = [News.ALL, News.STATUS] if is_status else [News.ALL]
     counted = (
-        select(Reader.locale, func.count())
+        select(Reader.locale, func.count().label("readers"))
         .where(
             Reader.campaign_id == campaign_id,
             Reader.confirmed_at.is_not(None),
@@ -89,7 +89,7 @@ def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
         .group_by(Reader.locale)
         .order_by(Reader.locale)
     )
-    return dict(db.session.execute(counted).tuples().all())
+    return {row.locale: row.readers for row in db.session.execute(counted)}
 
 
 def mailings_progress() -> list[MailingProgress]:

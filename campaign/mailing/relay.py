@@ -100,10 +100,14 @@ class RelayConnection(Connection):
             host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
         else:
             host = _PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
-        if relay.scheme == "smtp+starttls":
-            host.starttls(context=trusted)
-        if relay.username and relay.password:
-            host.login(relay.username, relay.password)
+        try:
+            if relay.scheme == "smtp+starttls":
+                host.starttls(context=trusted)
+            if relay.username and relay.password:
+                host.login(relay.username, relay.password)
+        except (OSError, smtplib.SMTPException):
+            host.close()
+            raise
         return host
 
     @property

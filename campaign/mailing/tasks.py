@@ -182,6 +182,8 @@ class Sender:
             self._carry(address, content)
         except smtplib.SMTPRecipientsRefused as error:
             return self._refused(row, address, *next(iter(error.recipients.values())))
+        except smtplib.SMTPSenderRefused as error:
+            return self._refused_us(row, error.smtp_code, "as a sender")
         except smtplib.SMTPResponseException as error:
             return self._refused(row, None, error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
@@ -202,18 +204,20 @@ class Sender:
             raise RelayRefuses("421")
         text = reply.decode("ascii", "replace") if isinstance(reply, bytes) else reply
         if text.startswith(POLICY):
-            return self._stopped_by_policy(row, code)
+            return self._refused_us(row, code, "by policy")
         if code < PERMANENT:
             return self._later(row, code)
         if address is not None:
             suppress(self.keys.suppression_key(address), f"refused with {code}", clock.now())
         return Outcome(DeliveryState.FAILED, code=code)
 
-    def _stopped_by_policy(self, row: Claimed, code: int) -> Outcome:
-        """The relay refuses us, not the reader: the mailing waits for somebody who looks into it."""
-        if row.mailing_id is None:
+    def _refused_us(self, row: Claimed, code: int, why: str) -> Outcome:
+        """The relay refuses us, by policy or as a sender, not the reader: the mailing waits for who looks into it."""
+        if code == CLOSING:
+            raise RelayRefuses("421")
+        if row.mailing_id is None or code < PERMANENT:
             return self._later(row, code)
-        pause(db.session.get_one(Mailing, row.mailing_id), f"the relay refuses by policy ({code} {POLICY}x)")
+        pause(db.session.get_one(Mailing, row.mailing_id), f"the relay refuses {why} ({code})")
         return Outcome(DeliveryState.DUE, code=code, ends_batch=True)
 
     def _later(self, row: Claimed, code: int | None) -> Outcome:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from campaign.campaigns.models import Campaign
 from campaign.db import db
-from campaign.ledger.models import LedgerEntry
+from campaign.ledger.models import Change, DueEntry, LedgerEntry
 from campaign.ledger.queries import public_count
 from campaign.links import token_hash
 from campaign.mailing.models import Delivery, Reader
@@ -84,6 +84,16 @@ class Progress:
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
     return Progress(public_count(campaign.id), campaign.goal)
+
+
+def count_unknown_to_ledger(campaign_id: int) -> int:
+    """How many signatures count without an entry of their own in the ledger, or due to it: for audits."""
+    entered, due = (
+        select(entry.id).where(entry.commitment == Signature.commitment, entry.change == Change.ADDED).exists()
+        for entry in (LedgerEntry, DueEntry)
+    )
+    counted = select(func.count()).select_from(Signature)
+    return db.session.scalar(counted.where(Signature.campaign_id == campaign_id, is_confirmed(), ~entered, ~due)) or 0
 
 
 def page_state(slug: str) -> Select[tuple[int, int, int | None]]:

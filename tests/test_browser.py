@@ -1,0 +1,586 @@
+"""Every public page in a browser: the journey with and without scripts, access, layout, weight, no third party."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect
+
+from campaign import clock
+from campaign.app import create_app
+from campaign.config import Config
+from campaign.db import db
+from campaign.importing import import_campaign, read_campaign
+from campaign.links import token_hash
+from campaign.statements.operations import approve
+from campaign.statements.queries import waiting_statements
+from campaign.timeline.models import Status
+from campaign.timeline.operations import UpdateDraft, add_update, publish, retract
+from campaign.timeline.queries import published_update
+from tests.conftest import Templates
+from tests.letters_in import Letter, read
+from tests.servers import SmtpSink, until
+from tests.stack import ROOT, SIGNER, Stack, campaign_file, update_file
+
+DEMO = ROOT / "campaign" / "demo"
+SPOKEN = {"en": ("en-GB", "ltr"), "ur": ("ur-PK", "rtl")}
+NARROW, WIDE = ViewportSize(width=320, height=640), ViewportSize(width=1280, height=800)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS: list[tuple[ViewportSize, Literal["light", "dark"], Any]] = [
+    (NARROW, "light", WCAG),
+    (NARROW, "dark", ["color-contrast"]),
+    (WIDE, "dark", ["color-contrast"]),
+    (WIDE, "light", ["target-size"]),
+]
+"""Sizes and colours, with the rules that may answer anew there."""
+
+AXE_OPTIONS = {"preload": False, "resultTypes": ["violations"], "iframes": False, "elementRef": False}
+LONG_NAME = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafe " + "Ñ" * 30
+FIRST_VISIT, NEXT_VISIT = 60_000, 12_000
+"""Bytes over the wire, headers included."""
+
+sqlite_only = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+# The journey
+
+
+@sqlite_only
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_journey(stack: Stack, sink: SmtpSink, browser: Browser, has_scripts: bool) -> None:
+    """From the campaign page to a counted signature, to the news that he is free, to the end of the letters."""
+    stack.start_web()
+    stack.start_worker()
+    with closing(browser.new_context(locale="en-GB", java_script_enabled=has_scripts)) as context:
+        page = context.new_page()
+        fill_in_by_keyboard(page, stack.url)
+        see_errors_and_mend(page)
+        expect(page).to_have_url(re.compile("/en/release-test/sent$"))
+        letter = read(sink.wait_for(1, to=SIGNER["email"])[0].content)
+        page.goto(letter.link("/confirm/"))
+        confirm_and_share(page, has_scripts)
+        say_something(page)
+        page.goto(letter.link("/confirm/"))
+        change_appearance(page)
+        stack.run("publish", str(update_file(stack.folder)), "--yes")
+        see_that_he_is_free(page, stack.url)
+        unsubscribe(page, read(sink.wait_for(2, to=SIGNER["email"])[1].content))
+
+
+def fill_in_by_keyboard(page: Page, url: str) -> None:
+    """Without a mouse: skip link, then the form field by field; the address lacks its end."""
+    page.goto(f"{url}/en/release-test/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.get_by_role("link", name="Sign the appeal").first.press("Enter")
+    expect(page).to_have_url(re.compile("#sign$"))
+    page.get_by_role("textbox", name="Your name").focus()
+    for typed in ("Ada Example", "ada@example", "United Kingdom", "Leeds", "teacher"):
+        page.keyboard.type(typed)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("radio", name="With my name")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("You are not forgotten.")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Sign", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+
+
+def see_errors_and_mend(page: Page) -> None:
+    """The summary has the focus and leads to the field; what was typed is still there."""
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(page).to_have_title(re.compile("^Please check:"))
+    expect(page.get_by_role("textbox", name="Your name")).to_have_value("Ada Example")
+    expect(page.get_by_role("combobox", name="Country")).to_have_value("GB")
+    expect(page.get_by_role("radio", name="With my name")).to_be_checked()
+    expect(page.get_by_role("radio", name="Everything that happens")).to_be_checked()
+    expect(page.get_by_role("textbox", name="Your words")).to_have_value("You are not forgotten.")
+    summary.get_by_role("link", name="E-mail").press("Enter")
+    address = page.get_by_role("textbox", name="E-mail")
+    expect(address).to_be_focused()
+    expect(address).to_have_accessible_description(re.compile("does not look like an e-mail address"))
+    page.get_by_role("textbox", name="Your words").fill("")
+    address.fill(SIGNER["email"])
+    address.press("Enter")
+
+
+def confirm_and_share(page: Page, has_scripts: bool) -> None:
+    """Opening the link changes nothing; the button does. Copying is offered only where it works."""
+    expect(page.get_by_text("Opening this page has not changed anything yet.")).to_be_visible()
+    page.get_by_role("button", name="Yes, I sign").press("Enter")
+    expect(page.get_by_text("You are number 1.")).to_be_visible()
+    copy = page.locator("[data-copy]")
+    expect(copy).to_be_visible(visible=has_scripts)
+    if has_scripts:
+        copy.click()
+        expect(copy).to_have_text("Copied")
+
+
+def say_something(page: Page) -> None:
+    """Words left on the page of thanks wait for the organizers."""
+    page.get_by_role("textbox", name="Your words").fill("Come home.")
+    page.get_by_role("button", name="Send your words").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your words have arrived")
+
+
+def change_appearance(page: Page) -> None:
+    """The page of thanks leads to "yours", where a choice can be changed."""
+    page.get_by_role("link", name="See or change what you signed").click()
+    page.get_by_role("radio", name="With my initials").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Your changes are saved.")
+    expect(page.get_by_role("radio", name="With my initials")).to_be_checked()
+
+
+def see_that_he_is_free(page: Page, url: str) -> None:
+    """Joy first; nobody is asked to sign any more."""
+    page.goto(f"{url}/en/release-test/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tariq Example is free")
+    expect(page.get_by_role("textbox", name="Your name")).to_have_count(0)
+
+
+def unsubscribe(page: Page, letter: Letter) -> None:
+    """A page with one button; no login, no question why."""
+    assert letter.subject == "He is free"
+    page.goto(letter.link("/unsubscribe/"))
+    page.get_by_role("button", name="Stop the letters").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("No more letters will come")
+
+
+# A world with every page in it
+
+
+@dataclass(frozen=True)
+class World:
+    """A running installation, one in demo mode over the same database, and the address of each page by its name."""
+
+    stack: Stack
+    demo: Stack
+    pages: dict[str, str]
+
+    def address(self, name: str, locale: str) -> str:
+        """The address of a page in a language."""
+        return self.pages[name].format(locale=locale)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, templates: Templates, keys_folder: Path) -> Iterator[World]:
+    """Real campaigns, signers who came by the form, and every state that a page can be in."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copytree(keys_folder, folder / "instance" / "keys")
+    database_url = templates.copy("sqlite", folder / "instance", has_campaign=False)
+    with ExitStack() as exits:
+        sink = exits.enter_context(SmtpSink())
+        stack = exits.enter_context(Stack(folder, sink.url, database_url))
+        demo = exits.enter_context(Stack(folder, sink.url, database_url, DEMO="yes"))
+        add_campaigns(stack)
+        stack.start_web()
+        stack.start_worker()
+        pages = campaign_pages() | signer_pages(stack, sink)
+        pages = {name: stack.url + path for name, path in pages.items()} | letter_pages(demo, sink)
+        demo.start_web()
+        yield World(stack, demo, pages)
+
+
+@contextmanager
+def inside(stack: Stack) -> Iterator[None]:
+    """The app in this process, over the same database; each command would take seconds."""
+    with create_app(Config.read(stack.environ)).app_context():
+        yield
+        db.session.commit()
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def add_campaigns(stack: Stack) -> None:
+    """Import campaigns; in one an entry is corrected, and one is retracted."""
+    files = DEMO / "release-amin.toml", DEMO / "karachi-eleven.toml", *odd_campaigns(stack.folder)
+    with inside(stack):
+        _amin, _karachi, eleven, *_rest = (import_campaign(read_campaign(file), clock.now()) for file in files)
+        text = {"en": ("A hearing on the wrong day", "It is said to be on **Monday**.")}
+        source = "https://news.example/" + "a-long-address/" * 6
+        wrong = UpdateDraft("hearing", date(2024, 3, 4), text, [source, "A newspaper"])
+        right = UpdateDraft("correction", date(2024, 3, 5), {"en": ("The right day", "Tuesday.")}, corrects=2)
+        for draft in (wrong, right):
+            publish(add_update(eleven, draft), clock.now(), is_told=False)
+        taken = published_update(eleven.id, 2)
+        assert taken is not None
+        retract(taken, "The court has not set a day at all.", clock.now())
+
+
+def odd_campaigns(folder: Path) -> list[Path]:
+    """Eleven people with a status each; one that ended, with a long title; nobody and nothing."""
+    names = [
+        "Ali",
+        "Bisma",
+        "Chand",
+        "Dua",
+        "Emad",
+        "Farida",
+        "Gul",
+        "Hina",
+        "Imran",
+        "Javed",
+        "Khalida Example-Example",
+    ]
+    eleven = campaign_file(folder, "eleven", names)
+    changed = eleven.read_text("utf-8")
+    for name, status in zip(names, (*Status, Status.RELEASED), strict=True):
+        changed = changed.replace(f'"{name}" = "missing"', f'"{name}" = "{status}"')
+    eleven.write_text(changed, "utf-8")
+    ended = campaign_file(folder, "ended", state="ended")
+    long = "Freedom for the peasants' leaders of Okara and for everybody who was taken with them"
+    ended.write_text(ended.read_text("utf-8").replace("Release the test", long), "utf-8")
+    empty = folder / "empty.toml"
+    bare = 'title = "Empty"\nsummary = ""\nbody = ""\ndemands = []'
+    empty.write_text(f'slug = "empty"\nstate = "open"\nlanguage = "en"\ngoal = 1\n[texts.en]\n{bare}\n', "utf-8")
+    return [eleven, ended, empty]
+
+
+def campaign_pages() -> dict[str, str]:
+    """Pages that need nobody."""
+    amin = "/{locale}/release-amin"
+    return {
+        "home": "/",
+        "open": f"{amin}/",
+        "won": "/{locale}/karachi-eleven/",
+        "eleven people": "/{locale}/eleven/",
+        "empty": "/{locale}/empty/",
+        "ended": "/{locale}/ended/",
+        "sign": f"{amin}/sign",
+        "sent": f"{amin}/sent",
+        "link": f"{amin}/link",
+        "follow": f"{amin}/follow",
+        "signatures": f"{amin}/signatures/",
+        "no signatures": "/{locale}/empty/signatures/",
+        "statements": f"{amin}/statements/",
+        "no statements": "/{locale}/empty/statements/",
+        "timeline": f"{amin}/timeline/",
+        "no timeline": "/{locale}/empty/timeline/",
+        "timeline with corrections": "/{locale}/eleven/timeline/",
+        "corrected and retracted": "/{locale}/eleven/timeline/2/",
+        "correction": "/{locale}/eleven/timeline/3/",
+        "expired, unknown": "/{locale}/confirm/not-a-link",
+        "nothing there": "/{locale}/nothing-there/",
+    }
+
+
+def signer_pages(stack: Stack, sink: SmtpSink) -> dict[str, str]:
+    """Pages behind the links of letters."""
+    enter = partial(stack.sign_and_confirm, sink, slug="release-amin")
+    words = "I teach people of Amin's age. " * 12
+    spoken = place(stack, enter(email="words@example.org", name=LONG_NAME, statement=words).link("/confirm/"))
+    enter(email="short@example.org", name="نادیہ قریشی", country="PK", locale="ur", statement="ہم آپ کے ساتھ ہیں۔")
+    thanks = place(stack, enter().link("/confirm/"))
+    approve_statements(stack, 2)
+    gone = yours(stack, place(stack, enter(email="gone@example.org").link("/confirm/")))
+    stack.post(gone.format(locale="en"), {"action": "erase"})
+    pending, late = (unconfirmed(stack, sink, "sign", f"{name}@example.org") for name in ("pending", "late"))
+    follower = unconfirmed(stack, sink, "follow", "follower@example.org")
+    stopped = unconfirmed(stack, sink, "follow", "stopped@example.org")
+    stack.confirm(stopped)
+    following = yours(stack, place(stack, stopped.link("/confirm/")))
+    stack.post(unsubscribe_place(stack, stopped).format(locale="en"))
+    expire(stack, late)
+    return {
+        "confirm": place(stack, pending.link("/confirm/")),
+        "confirm to follow": place(stack, follower.link("/confirm/")),
+        "expired, known": place(stack, late.link("/confirm/")),
+        "thanks": thanks,
+        "say": f"{thanks}/statement",
+        "received": f"{spoken}/statement",
+        "yours": f"{yours(stack, thanks)}?saved=",
+        "what one follows": following,
+        "gone": gone,
+        "unsubscribe": unsubscribe_place(stack, follower),
+        "unsubscribed": unsubscribe_place(stack, stopped),
+    }
+
+
+def approve_statements(stack: Stack, count: int) -> None:
+    """Publish what signers said, once the worker has opened it."""
+    with inside(stack):
+        until(lambda: db.session.rollback() or len(waiting_statements()) == count)
+        for statement in waiting_statements():
+            approve(statement, clock.now())
+
+
+def letter_pages(demo: Stack, sink: SmtpSink) -> dict[str, str]:
+    """The inbox of the demonstration, with a letter of each kind in it."""
+    inbox = demo.instance / "inbox" / "new"
+    inbox.mkdir(parents=True)
+    for number, received in enumerate(sink.letters):
+        (inbox / str(number)).write_bytes(received.content)
+    return {
+        "inbox": f"{demo.url}/inbox/",
+        "letter": f"{demo.url}/inbox/0/",
+        "home of the demonstration": f"{demo.url}/{{locale}}/",
+        "sent in the demonstration": f"{demo.url}/{{locale}}/release-amin/sent",
+    }
+
+
+def place(stack: Stack, link: str) -> str:
+    """The path of a link, in any language."""
+    return re.sub(r"^/\w\w/", "/{locale}/", link.removeprefix(stack.url))
+
+
+def yours(stack: Stack, thanks: str) -> str:
+    """The path that the page of thanks leads to."""
+    found = re.search(r'href="(/en/yours/[^"]+)"', stack.get(thanks.format(locale="en")).text)
+    assert found is not None
+    return place(stack, found[1])
+
+
+def unconfirmed(stack: Stack, sink: SmtpSink, what: str, email: str) -> Letter:
+    """The letter to somebody who asked for something and has not confirmed it."""
+    stack.post(f"/en/release-amin/{what}", SIGNER | {"email": email})
+    return read(sink.wait_for(1, to=email)[0].content)
+
+
+def unsubscribe_place(stack: Stack, letter: Letter) -> str:
+    """The path that ends the letters."""
+    return place(stack, str(letter.headers["List-Unsubscribe"]).strip("<>"))
+
+
+def expire(stack: Stack, letter: Letter) -> None:
+    """Let a letter's link be too old."""
+    hashed = token_hash(letter.link("/confirm/").rpartition("/")[2])
+    with closing(sqlite3.connect(stack.instance / "campaign.sqlite", timeout=10)) as connection, connection:
+        connection.execute(
+            "UPDATE deliveries SET link_expires_at = '2020-01-01 00:00:00' WHERE link_hash = ?", [hashed]
+        )
+        assert connection.total_changes == 1
+
+
+# Each page, looked at
+
+
+@dataclass
+class Watch:
+    """What a browser asked for and complained about since the last look."""
+
+    origins: tuple[str, ...]
+    foreign: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> "Watch":
+        """Begin to watch."""
+        context.on("request", self._request)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.said.append(f"error: {error.error}"))
+        return self
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((*(f"{origin}/" for origin in self.origins), "data:")):
+            self.foreign.append(f"asks for {request.url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        is_page_itself = message.page is not None and message.location["url"] == message.page.url
+        if message.type in ("error", "warning") and not (is_page_itself and "Failed to load resource" in message.text):
+            self.said.append(f"{message.type}: {message.text}")
+
+    def take(self) -> list[str]:
+        """All of it; then nothing."""
+        found = self.foreign + self.said
+        self.foreign, self.said = [], []
+        return found
+
+
+LAYOUT = """
+([locale, direction]) => {
+  const faults = new Set(), pen = document.createElement("canvas").getContext("2d"), page = document.documentElement;
+  const say = (fault, element) => {
+    const text = element.innerText || element.value || "";
+    faults.add(`${fault}: ${element.localName}.${element.className} ${text.trim().slice(0, 50)}`);
+  };
+  const ink = (text, style) => {
+    pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const box = pen.measureText(text);
+    return Math.round(box.actualBoundingBoxAscent + box.actualBoundingBoxDescent);
+  };
+  const lines = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return [...range.getClientRects()].filter((box) => box.width > 0);
+  };
+  const is_within = (inner, outer) => inner.left > outer.left - 1 && inner.right < outer.right + 1
+    && (inner.top + inner.bottom) / 2 > outer.top && (inner.top + inner.bottom) / 2 < outer.bottom;
+  const look = (element) => {
+    const style = getComputedStyle(element), box = element.getBoundingClientRect(), line = parseFloat(style.lineHeight);
+    if (element.matches("input:not([type=radio]), select")) {
+      const text = element.localName === "select" ? element.selectedOptions[0].text : element.value;
+      if (ink(text, style) > element.clientHeight) say("ink is cut off", element);
+    } else if (style.overflow !== "visible" && element.localName !== "textarea") {
+      if (element.scrollWidth > element.clientWidth + 1) say("cut off at its side", element);
+      if (element.scrollHeight > element.clientHeight + 1) say("cut off below", element);
+    }
+    if (element.matches("a, button, summary, label, h1, h2, h3, dd, .status")) {
+      for (const part of lines(element)) {
+        if (part.left < -1 || part.right > innerWidth + 1) say("beyond the screen", element);
+        if (element.matches(".button, .status") && !is_within(part, box)) say("text outside its box", element);
+      }
+    }
+    if (element.matches("h1, h2, h3, p, li, dd, .button") && !element.querySelector("p, li, div, .button, b, small")) {
+      const height = ink(element.innerText, style);
+      if (lines(element).length > 1 && box.height > 1.5 * line && height > 1.5 * line) {
+        say(`lines collide, ink ${height}, line ${Math.round(line)}`, element);
+      }
+    }
+  };
+  if (page.lang !== locale || page.dir !== direction) faults.add(`speaks ${page.lang}, ${page.dir}`);
+  if (page.scrollWidth > innerWidth) faults.add(`${page.scrollWidth} px wide on a screen of ${innerWidth}`);
+  for (const element of document.querySelectorAll("body *:not(option, svg, svg *, iframe, .skip, .hp, .hp *)")) {
+    if (element.checkVisibility()) look(element);
+  }
+  return [...faults];
+}
+"""
+"""Says what is cut off, overlaps, or stands beyond the screen; axe looks at none of that."""
+
+FLAT = "document.querySelectorAll('.poster').forEach((poster) => { poster.style.backgroundImage = 'none'; })"
+"""axe judges no contrast over a drawing. Bars are darker than the ground, under white; rays lighter, under black."""
+
+AXE = """
+async (options) => (await axe.run(document, options)).violations.map((found) =>
+  `${found.id}: ${found.nodes.map((node) => `${node.target} ${node.any[0]?.message || ""}`).join(" | ")}`)
+"""
+
+
+def faults(page: Page, locale: str) -> list[str]:
+    """What is wrong with the page that is open: on a small screen and a wide one, in light and in dark.
+
+    One page, looked at again and again: what depends on neither width nor colour is asked once.
+    """
+    page.evaluate(FLAT)
+    page.evaluate(AXE_SCRIPT)
+    found: list[str] = []
+    for size, scheme, rules in LOOKS:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        wrong = page.evaluate(AXE, AXE_OPTIONS | {"runOnly": rules})
+        if scheme == "light":
+            wrong += page.evaluate(LAYOUT, [locale, SPOKEN[locale][1]])
+        found += [f"{size['width']} px, {scheme}: {fault}" for fault in wrong]
+    return found
+
+
+@pytest.mark.parametrize("locale", SPOKEN)
+def test_every_page(world: World, browser: Browser, locale: str) -> None:
+    """No fault of access or layout, no request to anybody else, no complaint of the browser's."""
+    found: dict[str, list[str]] = {}
+    with closing(browser.new_context(locale=SPOKEN[locale][0])) as context:
+        watch = Watch((world.stack.url, world.demo.url)).over(context)
+        page = context.new_page()
+        for name in world.pages:
+            page.goto(world.address(name, locale))
+            found[name] = faults(page, locale) + watch.take()
+        for name in ("sign", "follow", "link", "say"):
+            page.goto(world.address(name, locale))
+            send_nothing(page)
+            found[f"{name} with errors"] = faults(page, locale) + watch.take()
+    wrong = [f"{name}: {fault}" for name, faults_of_page in found.items() for fault in faults_of_page]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_letters(world: World, browser: Browser) -> None:
+    """A letter's HTML as mail programs show it, on a phone and on a desk, in both directions."""
+    found: list[str] = []
+    with closing(browser.new_context(locale="en-GB")) as context:
+        watch = Watch((world.demo.url,)).over(context)
+        page = context.new_page()
+        for number, locale in enumerate(SPOKEN):
+            page.goto(f"{world.demo.url}/inbox/{number}/html")
+            page.evaluate(AXE_SCRIPT)
+            for width in (320, 600):
+                page.set_viewport_size({"width": width, "height": 640})
+                found += page.evaluate(LAYOUT, [locale, SPOKEN[locale][1]])
+                found += page.evaluate(AXE, AXE_OPTIONS | {"runOnly": WCAG[:-1]})
+    assert found + watch.take() == []
+
+
+def send_nothing(page: Page) -> None:
+    """Send the form of a page without what the browser itself would ask for."""
+    page.evaluate("document.querySelector('main form').noValidate = true")
+    page.locator("main form button").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+
+
+PLANTED = {
+    "asks for http://elsewhere.example/": "new Image().src = 'http://elsewhere.example/'",
+    "error: planted": "console.error('planted')",
+    "speaks en, rtl": "document.documentElement.dir = 'rtl'",
+    "px wide on a screen of 320": "document.querySelector('h1').style.width = '2000px'",
+    "text outside its box": "document.querySelector('.button').style = 'width: 9px; padding: 0; overflow-wrap: normal'",
+    "cut off below": "document.querySelector('.who').style = 'height: 5px; overflow: hidden'",
+    "ink is cut off": "document.querySelector('select').style = 'min-height: 0; height: 8px; padding: 0'",
+    "lines collide": "document.querySelector('.prose div p').style.lineHeight = '10px'",
+    "320 px, dark: color-contrast": "document.querySelector('.lede').style.color = '#444'",
+    "320 px, light: label": "document.querySelector('label[for=name]').remove()",
+    "1280 px, light: target-size": "document.querySelector('.networks').style.gap = 0;"
+    "document.querySelectorAll('.networks a').forEach((link) => { link.style = 'all: unset; font-size: 6px' })",
+}
+"""Faults, each with what does it."""
+
+
+def test_the_looking_sees_faults(world: World, browser: Browser) -> None:
+    """Each kind of fault is found when it is there."""
+    with closing(browser.new_context(locale="en-GB")) as context:
+        watch = Watch((world.stack.url,)).over(context)
+        page = context.new_page()
+        page.goto(world.address("open", "en"))
+        for plant in PLANTED.values():
+            page.evaluate(plant)
+        found = faults(page, "en") + watch.take()
+    assert [name for name in PLANTED if not any(name in fault for fault in found)] == [], found
+
+
+# The weight
+
+
+def test_weight(world: World, browser: Browser) -> None:
+    """What a first visit and the next one take over a slow line, as the server sends it, headers included."""
+    asked: list[Request] = []
+    with closing(browser.new_context(locale="en-GB")) as context:
+        context.on("requestfinished", lambda request: asked.append(request))
+        page = context.new_page()
+        page.goto(world.address("open", "en"), wait_until="networkidle")
+        first = {request.url: weight(request) for request in asked}
+        first["icon"] = icon_weight(world.stack)
+        asked.clear()
+        page.reload(wait_until="networkidle")
+        again = {request.url: weight(request) for request in asked}
+    assert any("style.css" in url for url in first), first
+    assert any("campaign.js" in url for url in first), first
+    assert sum(first.values()) <= FIRST_VISIT, first
+    assert again, "the page was not asked for again"
+    assert sum(again.values()) <= NEXT_VISIT, again
+
+
+def weight(request: Request) -> int:
+    """The bytes of an answer; none for one that the browser had kept."""
+    sizes = request.sizes()
+    return 0 if sizes["responseHeadersSize"] <= 0 else sizes["responseBodySize"] + sizes["responseHeadersSize"]
+
+
+def icon_weight(stack: Stack) -> int:
+    """The bytes of the icon, which a browser without a window does not ask for."""
+    address = re.search(r'<link rel="icon" href="([^"]+)"', stack.get("/en/release-amin/").text)
+    assert address is not None
+    answer = stack.get(address[1])
+    return len(answer.body) + len(bytes(answer.headers))

@@ -1,0 +1,284 @@
+"""Letters, byte by byte: what was approved, what the standards ask, and that nothing is lost on the way.
+
+The approved letters stand in tests/letters/. After a change that is meant, write them anew and look at the difference:
+`APPROVE=1 pytest tests/test_letters.py`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import date
+from email import message_from_bytes
+from email.header import decode_header
+from email.policy import default
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import time_machine
+from flask import Flask
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from campaign import clock
+from campaign.app import create_app
+from campaign.campaigns.models import Campaign
+from campaign.config import Config
+from campaign.db import db
+from campaign.i18n import direction, speaking
+from campaign.importing import import_campaign
+from campaign.mailing.letters import CONFIRM, DATE, MESSAGE_ID, TO, UNSUBSCRIBE, YOURS, Letter, Skeleton
+from campaign.mailing.models import Reader
+from campaign.signing.models import Signature, new_secret
+from campaign.statements.models import Statement
+from campaign.timeline.operations import UpdateDraft, add_update, publish
+from campaign.worker import LETTERS
+from tests.letters_in import read
+from tests.stack import Stack
+
+APPROVED = Path(__file__).parent / "letters"
+IS_APPROVING = "APPROVE" in os.environ
+SENDER = "Kampagne für alle <news@campaign.example>"
+LINK = "IjRiYjBjNzI2ZDMwNDU1MjdiODI2MTFmOTJmOTViYjhhIg.RuGoAyxioccSHYxS2YxqIWomg2UW_sMoib_Pzc2E1mQ"
+SLOTS = {
+    TO: "ada@example.org",
+    DATE: "Fri, 01 Mar 2024 12:00:00 +0000",
+    MESSAGE_ID: "0123456789abcdef0123456789abcdef",
+    CONFIRM: "c0nf1rm-_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789A",
+    YOURS: LINK,
+    UNSUBSCRIBE: LINK[::-1],
+}
+"""What differs from reader to reader, held still; as long as the real ones."""
+
+FACTS = {
+    "slug": "release-them",
+    "language": "en",
+    "state": "open",
+    "goal": 10,
+    "told_as_of": date(2024, 2, 1),
+    "texts": {
+        "en": {
+            "title": "Release Tariq & Mira “now” — ✊🏽 whatever it takes, however long it lasts, wherever it is",
+            "summary": "Taken.", "body": "Taken.", "demands": ["Free them."],
+        },
+        "ur": {
+            "title": "طارق اور میرا کو رہا کرو ✊🏽 جہاں کہیں بھی انہیں رکھا گیا ہے، جتنا بھی وقت لگے",
+            "summary": "لے گئے۔", "body": "لے گئے۔", "demands": ["رہا کرو۔"],
+        },
+    },
+    "people": [{"name": {"en": "Tariq <Example>", "ur": "طارق"}, "since": date(2024, 1, 2)}],
+}  # fmt: skip
+TITLES = {locale: text["title"] for locale, text in FACTS["texts"].items()}  # type: ignore[attr-defined]
+NEWS = {
+    "en": (
+        "Tariq is free ✊🏽",
+        "He came home *in the morning*.\n\n.A line with a dot\n\n"
+        "From here: [more](https://news.example/1?a=1&b=2)\n\n- one",
+    ),
+    "ur": ("طارق رہا ہو گئے ✊🏽", "وہ *صبح* گھر آئے۔\n\n[مزید](https://news.example/1?a=1&b=2)"),
+}  # fmt: skip
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def house(installation: Stack) -> Iterator[Flask]:
+    """An app with a public address of its own, in its context, on a day of the past."""
+    environ = installation.environ | {"CAMPAIGN_PUBLIC_URL": "https://campaign.example", "CAMPAIGN_MAIL_FROM": SENDER}
+    app = create_app(Config.read(environ))
+    with app.app_context(), time_machine.travel("2024-03-01T12:00:00Z", tick=False):
+        yield app
+        db.session.rollback()
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def subjects(house: Flask) -> dict[str, int]:
+    """What the letters tell: a campaign with a statement, a release, and news of nobody's status."""
+    campaign = import_campaign(FACTS, clock.now())
+    release = UpdateDraft("status", date(2024, 2, 3), NEWS, ["A newspaper", "https://news.example/1?a=1&b=2"],
+                          {"طارق": "released"})  # fmt: skip
+    hearing = UpdateDraft("hearing", date(2024, 2, 5), {"en": ("A hearing <again>", "On Monday.")})
+    told = [add_update(campaign, draft) for draft in (release, hearing)]
+    for update in told:
+        publish(update, clock.now(), is_told=False)
+    return {"campaign": campaign.id, "update": told[0].id, "news": told[1].id, "statement": statement(campaign).id}
+
+
+def statement(campaign: Campaign) -> Statement:
+    """Words of somebody."""
+    now = clock.now()
+    secret, commitment = new_secret()
+    reader = Reader(
+        campaign_id=campaign.id, sealed_address=b"x", fingerprint=b"x", locale="en", news="all", created_at=now
+    )
+    signature = Signature(
+        campaign_id=campaign.id, reader=reader, state="confirmed", appear="count", news="all", locale="en",
+        country="GB", sealed=b"x", is_veiled=False, secret=secret, commitment=commitment, signed_at=now,
+        confirmed_at=now,
+    )  # fmt: skip
+    said = Statement(campaign_id=campaign.id, signature=signature, body="You are not <b>alone</b>.\n\nہم ساتھ ہیں ✊🏽",
+                     locale="en", made_at=now)  # fmt: skip
+    db.session.add(said)
+    db.session.flush()
+    return said
+
+
+CASES = {
+    "confirm_signature": ("confirm_signature", None),
+    "confirm_follow": ("confirm_follow", None),
+    "already_signed": ("already_signed", None),
+    "already_follows": ("already_follows", None),
+    "statement_published": ("statement_published", "statement"),
+    "update": ("update", "update"),
+    "update-news": ("update", "news"),
+}
+SAYS = dict.fromkeys(CASES, TITLES) | {
+    "update": {locale: title for locale, (title, _body) in NEWS.items()},
+    "update-news": dict.fromkeys(NEWS, "A hearing <again>"),
+}
+"""What the subject holds, whole."""
+each_letter = pytest.mark.parametrize(
+    ("name", "locale"),
+    [(name, locale) for name in CASES for locale in ("en", "ur")],
+    ids=[f"{name}-{locale}" for name in CASES for locale in ("en", "ur")],
+)
+
+
+def content(name: str, locale: str, subjects: dict[str, int]) -> bytes:
+    """The bytes of a letter to somebody."""
+    kind, subject = CASES[name]
+    with speaking(locale):
+        letter = LETTERS[kind].write(subjects["campaign"], subjects[subject] if subject else None)
+        return Skeleton(letter, SENDER).fill(SLOTS)
+
+
+def test_every_letter_has_a_case(backend: str) -> None:
+    """Whoever adds a letter approves its bytes."""
+    assert {kind for kind, _subject in CASES.values()} == set(LETTERS)
+
+
+@each_letter
+def test_the_bytes_are_those_that_were_approved(subjects: dict[str, int], name: str, locale: str) -> None:
+    """Headers and both bodies; only the boundary between them, which is drawn at random, is held still."""
+    boundary = re.search(rb'boundary="([^"]+)"', sent := content(name, locale, subjects))
+    assert boundary is not None
+    sent = sent.replace(boundary[1], b"=" * 15 + b"boundary" + b"=" * 2)
+    file = APPROVED / f"{name}.{locale}.eml"
+    if IS_APPROVING:
+        APPROVED.mkdir(exist_ok=True)
+        file.write_bytes(sent)
+    assert sent.decode("ascii") == file.read_bytes().decode("ascii")
+
+
+@each_letter
+def test_headers_are_as_the_standards_ask(subjects: dict[str, int], name: str, locale: str) -> None:
+    """One-click unsubscribing (RFC 8058), List-Id (RFC 2919), RFC 3834: each on one line, spelled out."""
+    letter = read(content(name, locale, subjects))
+    lines = {line.partition(b": ")[0].decode(): line.partition(b": ")[2].decode() for line in letter.raw_headers}
+    unsubscribe = f"<https://campaign.example/{locale}/unsubscribe/{SLOTS[UNSUBSCRIBE]}>"
+    assert lines["List-Unsubscribe"] == unsubscribe
+    assert lines["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert lines["List-Id"] == "<release-them.campaign.example>"
+    assert lines["Auto-Submitted"] == "auto-generated"
+    assert lines["Message-ID"] == f"<{SLOTS[MESSAGE_ID]}@campaign.example>"
+    assert (lines["To"], lines["Date"]) == (SLOTS[TO], SLOTS[DATE])
+    assert letter.headers["From"].addresses[0].display_name == "Kampagne für alle"
+    names = [line.partition(b":")[0].lower() for line in letter.raw_headers if line[:1] not in b" \t"]
+    assert len(names) == len(set(names)), "a header stands twice (RFC 5322, section 3.6)"
+
+
+@each_letter
+def test_lines_are_short_and_ascii(subjects: dict[str, int], name: str, locale: str) -> None:
+    """At most 998 (RFC 5322), in quoted-printable 76 (RFC 2045), an encoded word 75 (RFC 2047); CRLF only."""
+    raw = content(name, locale, subjects)
+    assert raw.isascii()
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    headers, _, body = raw.partition(b"\r\n\r\n")
+    assert max(map(len, body.split(b"\r\n"))) <= 76
+    words = re.findall(rb"=\?[^?\s]+\?[bqBQ]\?[^?\s]*\?=", headers)
+    assert words
+    assert max(map(len, words)) <= 75
+    subject = re.search(rb"^Subject: (.*(?:\r\n[ \t].*)*)", headers, re.MULTILINE)
+    assert subject is not None
+    assert all(len(line) <= 76 for line in subject[0].split(b"\r\n"))
+    for word in words:  # each by itself, never half a character (RFC 2047, section 5)
+        [(part, charset)] = decode_header(word.decode())
+        assert isinstance(part, bytes)
+        part.decode(charset or "ascii")
+
+
+@each_letter
+def test_text_and_html_say_the_same(subjects: dict[str, int], name: str, locale: str) -> None:
+    """Every link of the HTML stands in the text, too; both speak the language; no letter loads anything."""
+    letter = read(content(name, locale, subjects))
+    linked = {link.replace("&amp;", "&") for link in re.findall(r'href="([^"]+)"', letter.html)}
+    assert linked
+    assert all(urlsplit(link).scheme == "https" for link in linked)
+    assert not {link for link in linked if link not in letter.text}
+    assert f'lang="{locale}" dir="{direction(locale)}"' in letter.html
+    assert not re.search(r"<(img|script|link|iframe|object|form)\b|url\(|@import", letter.html)
+    assert locale == "en" or re.search(r"[\u0600-\u06ff]", letter.text)
+    assert SAYS[name][locale] in letter.subject
+
+
+def test_what_people_wrote_stays_text(subjects: dict[str, int]) -> None:
+    """A statement's markup is shown, not obeyed; Markdown of organizers is."""
+    said = read(content("statement_published", "en", subjects))
+    assert "&lt;b&gt;alone&lt;/b&gt;" in said.html
+    assert "<b>alone</b>" in said.text
+    told = read(content("update", "en", subjects))
+    assert "<em>in the morning</em>" in told.html
+    assert "Tariq &lt;Example&gt;" in told.html
+    assert unix(told.text).startswith("Tariq <Example> is free\n")
+
+
+def test_joy_comes_only_with_the_news_of_freedom(subjects: dict[str, int]) -> None:
+    """After how many days; a later hearing is told soberly, in the language that there is."""
+    release, hearing = (read(content(name, "ur", subjects)) for name in ("update", "update-news"))
+    assert "32" in unix(release.text).partition("\n\n")[0]
+    assert hearing.text.startswith("A hearing <again>")
+    assert 'lang="en" dir="ltr"' in hearing.html
+
+
+# Anything at all
+
+anything = st.text(max_size=300)
+lines = st.lists(
+    st.one_of(anything, st.sampled_from(["", ".", "..", "From me", "-- ", "=\t", " " * 90, "=3D" * 40])), max_size=6
+)
+token = st.text("abcXYZ019-_.", min_size=1, max_size=200)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(title=anything, text=lines, html=anything, tokens=st.tuples(token, token, token))
+@example("slotAyours slotAto", ["slotAmessageid: slotAdate", "my slotAyours"], "slotAunsubscribe", ("a", "b", "c"))
+@example("=?utf-8?q?Bcc=3A?=\r\nBcc: x@example.org", ["\r\n.\r\nMAIL FROM:<>"], "\r\n--x--", ("a", "b", "c"))
+@example("✊🏽" * 60 + "ں" * 60, ["ی" * 400], "<p>" + "👨‍👩‍👧‍👦" * 50, ("a", "b", "c"))
+def test_what_is_put_in_comes_out(
+    app: Flask, title: str, text: list[str], html: str, tokens: tuple[str, str, str]
+) -> None:
+    """Whatever people write and however the tokens fall, a mail program reads exactly that."""
+    written = "".join(f"{line}\n" for line in text)
+    letter = Letter(title, f"{written}Open {CONFIRM}\nhttps://x.example/{YOURS}?and={UNSUBSCRIBE}{YOURS}",
+                    f"{html}<a href={YOURS}>", "slug")  # fmt: skip
+    confirm, yours, unsubscribe = tokens
+    filled = Skeleton(letter, SENDER).fill(SLOTS | {CONFIRM: confirm, YOURS: yours, UNSUBSCRIBE: unsubscribe})
+    message: Any = message_from_bytes(filled, policy=default)
+    assert not [defect for part in message.walk() for defect in part.defects]
+    assert message["Subject"] == " ".join(title.split())
+    plain, rich = (message.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert unix(plain) == unix(f"{written}Open {confirm}\nhttps://x.example/{yours}?and={unsubscribe}{yours}\n")
+    assert unix(rich) == unix(f"{html}<a href={yours}>\n")
+    assert "Bcc" not in message
+    headers, _, body = filled.partition(b"\r\n\r\n")
+    assert max(map(len, headers.split(b"\r\n"))) <= 998
+    assert max(map(len, body.split(b"\r\n"))) <= 76
+
+
+def unix(text: str) -> str:
+    """Line breaks as one mail program's: the only thing that may differ."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
