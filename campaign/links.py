@@ -16,6 +16,7 @@ class LinkSigner:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._serializers: dict[str, URLSafeSerializer] = {}
 
     def sign(self, purpose: str, handle: bytes) -> str:
         """The token of a link that stands for `handle`."""
@@ -29,7 +30,10 @@ class LinkSigner:
             return None
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
-        return URLSafeSerializer(self._key, salt=f"link {purpose}", signer_kwargs={"digest_method": hashlib.sha256})
+        if purpose not in self._serializers:
+            digest = {"digest_method": hashlib.sha256}
+            self._serializers[purpose] = URLSafeSerializer(self._key, salt=f"link {purpose}", signer_kwargs=digest)
+        return self._serializers[purpose]
 
 
 def link_signer() -> LinkSigner:

@@ -72,9 +72,12 @@ def _ask(name: str, campaign: Campaign) -> ResponseReturnValue:
         return _form_page(name, campaign, form)
     if not form.validate():
         return _form_page(name, campaign, form), 422
+    sent_page = url_for(
+        "signing.sent", slug=campaign.slug
+    )  # before the commit, after which the row would be read again
     if not form.is_from_machine:
         _take(campaign, form.request())
-    return redirect(url_for("signing.sent", slug=campaign.slug), 303)
+    return redirect(sent_page, 303)
 
 
 def _take(campaign: Campaign, typed: Request) -> None:
