@@ -4,8 +4,10 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
@@ -25,6 +27,11 @@ class PublicForm(FlaskForm):
         """No CSRF token."""
 
         csrf = False
+
+        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
+            """Take what came as a form, and nothing that came as JSON."""
+            is_automatic = formdata is not None and not isinstance(formdata, MultiDict)
+            return (request.form if request.method == "POST" else None) if is_automatic else formdata
 
     website = StringField(_l("Leave this empty"), filters=[lambda text: (text or "").strip()])
 

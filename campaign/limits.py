@@ -4,8 +4,10 @@ import hashlib
 import hmac
 import os
 from datetime import date
+from math import ceil
 
 from flask import Flask, current_app, request
+from flask_babel import gettext as _
 from flask_limiter import Limiter
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -52,6 +54,18 @@ per_campaign = limiter.shared_limit(
 def client_key() -> str:
     """Stands for the client's address today; tomorrow nobody can tell for whom it stood."""
     return hmac.new(_key_of(clock.today()), (request.remote_addr or "").encode(), hashlib.sha256).hexdigest()
+
+
+def too_many() -> str:
+    """What a form says when its limit is reached."""
+    return _("Too many requests came from where you are. What you typed is still here: please try again in a while.")
+
+
+def retry_after() -> dict[str, str]:
+    """The header that says when the limit lets through again (RFC 9110, section 10.2.3)."""
+    limit = limiter.current_limit
+    seconds = limit.reset_at - clock.now().timestamp() if limit else 0
+    return {"Retry-After": str(max(1, ceil(seconds)))}
 
 
 def forget_keys() -> None:

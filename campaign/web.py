@@ -1,6 +1,7 @@
 """What every page shares: headers, the cross-site guard, error pages, template helpers."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ def init_web(app: Flask, config: Config) -> None:
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)
     _add_template_helpers(app, config)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(Refusal, _refusal)
 
 
@@ -160,7 +161,8 @@ def _versions(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
 
 
-def _http_error(error: HTTPException) -> ResponseReturnValue:
+def error_page(error: HTTPException, headers: Mapping[str, str] | None = None) -> ResponseReturnValue:
+    """An error as people see it, in their language."""
     if error.response is not None or (error.code or 500) < 400:
         return error
     if isinstance(error, SecurityError):  # a host that is not ours: there is no address to link to
@@ -168,6 +170,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     title, sentence = _explain(error.code or 500)
     response = make_response(render_template("error.html", title=title, sentence=sentence, status=error.code))
     response.status_code = error.code or 500
+    response.headers.update(headers or {})
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -24,7 +25,7 @@ from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
 from campaign.signing.tasks import open_intake, unveil_names
 from campaign.statements import letters as statement_letters
-from campaign.statements.operations import propose
+from campaign.statements.operations import OneStatementEach, propose
 from campaign.timeline import letters as timeline_letters
 from campaign.work import Drain, Engine
 
@@ -146,7 +147,9 @@ def _settle_for_less_than_every_flush() -> None:
 
 
 def _propose(signature: Signature, body: str) -> None:
-    propose(signature, body, clock.now())
+    """Pass a statement on that was typed with a signing, unless the signer has left another one since."""
+    with suppress(OneStatementEach):
+        propose(signature, body, clock.now())
 
 
 def _forget() -> None:

@@ -370,14 +370,17 @@ def test_letters_name_nobody(house: House) -> None:
     for locale in ("en", "es", "ur"):
         house.confirmed(locale, email=f"{locale}@example.org", **typed)
         house.post(f"/{locale}/release-test/sign", SIGNER | typed | {"email": f"{locale}@example.org"})
-        house.post(f"/{locale}/release-test/follow", {"email": f"f-{locale}@example.org", "news": "all"})
+        for _ in range(2):
+            house.post(f"/{locale}/release-test/follow", {"email": f"f-{locale}@example.org", "news": "all"})
+            house.work()
+            house.post(house.letters(f"f-{locale}@example.org")[0].link("/confirm/"))
     for statement in db.session.scalars(select(Statement)):
         approve(statement, clock.now())
     house.publish()
     assert name in house.get("/en/release-test/signatures/").text
     kinds = set(db.session.scalars(select(Delivery.letter).where(Delivery.state == "sent")))
     assert kinds == set(house.worker.sender.kinds)
-    assert len(house.sink.letters) == 3 * 5
+    assert len(house.sink.letters) >= 3 * len(kinds)
     texts = {received.recipients[0]: received.content for received in house.sink.letters}
     letters = [read(received.content) for received in house.sink.letters]
     texts |= {f"{at}": f"{letter.headers}{letter.text}{letter.html}".encode() for at, letter in enumerate(letters)}

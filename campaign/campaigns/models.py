@@ -1,5 +1,6 @@
 """Campaign, its texts, people and targets."""
 
+import re
 from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
@@ -8,6 +9,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, ev
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from campaign.db import Base, Translated, one_of
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""A campaign's place in addresses."""
 
 TARGET_KINDS = ("authority", "government", "embassy", "company", "other")
 

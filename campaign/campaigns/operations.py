@@ -1,19 +1,16 @@
 """Adding a campaign from the description of one."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from flask_babel import gettext as _
 
-from campaign.campaigns.models import TARGET_KINDS, Campaign, CampaignState, CampaignText, Person, Target
+from campaign.campaigns.models import SLUG, TARGET_KINDS, Campaign, CampaignState, CampaignText, Person, Target
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.db import Translated, db
 from campaign.errors import Refusal
 from campaign.i18n import DEFAULT_LOCALE, LOCALES, countries
-
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 RESERVED_SLUGS = frozenset(
     {"api", "confirm", "console", "healthz", "inbox", "letter", "metrics", "static", "unsubscribe", "yours"}

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from campaign.campaigns.models import Campaign, CampaignState
+from campaign.campaigns.models import SLUG, Campaign, CampaignState
 from campaign.db import Translated, db
 
 
 def campaign_by_slug(slug: str) -> Campaign | None:
     """The campaign at this address, drafts included."""
-    return db.session.scalar(select(Campaign).where(Campaign.slug == slug))
+    return db.session.scalar(select(Campaign).where(Campaign.slug == slug)) if SLUG.fullmatch(slug) else None
 
 
 def public_campaign(slug: str) -> Campaign | None:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from campaign import clock
-from campaign.campaigns.models import Campaign, CampaignState
+from campaign.campaigns.models import SLUG, Campaign, CampaignState
 from campaign.campaigns.queries import campaigns_in, in_locale
 from campaign.campaigns.views import campaign_or_404
 from campaign.db import db
@@ -56,7 +56,7 @@ def _card(campaign: Campaign, locale: str) -> dict[str, object]:
 
 def _stamp(slug: str, **_values: str) -> Hashable:
     """What the campaign page shows, in one SELECT: the campaign's revision, the count, the day."""
-    found = db.session.execute(page_state(slug)).first()
+    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
     return (*found, clock.today()) if found else None
 
 

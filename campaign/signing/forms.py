@@ -60,7 +60,7 @@ class CountryField(StringField):
 
 
 def _selected(option: Markup) -> Markup:
-    return Markup(option.replace("<option ", "<option selected ", 1))  # noqa: S704 - of our own making
+    return Markup(str(option).replace("<option ", "<option selected ", 1))  # noqa: S704 - of our own making
 
 
 class SignForm(PublicForm):

@@ -85,11 +85,11 @@ def sign(request: Request, at: Answering) -> None:
 
 
 def follow(request: Request, at: Answering) -> None:
-    """News without a signature, once the address is confirmed; whoever gets news already is told so."""
+    """News without a signature, once the address is confirmed; whoever confirmed before gets the link to "yours"."""
     if confirmed_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
-    elif at.reader.wants(is_status=True):
-        at.write(ALREADY_FOLLOWS)
+    elif at.reader.confirmed_at is not None:
+        at.write(ALREADY_FOLLOWS)  # whoever reads it may choose other news there; whoever asked here may not
     else:
         at.reader.news = request.news
         at.write(CONFIRM_FOLLOWING, has_link=True)

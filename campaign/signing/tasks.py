@@ -90,11 +90,20 @@ def unveil_names(keys: Keyring, propose: Propose) -> None:
         veiled = select(Signature).where(is_confirmed(), Signature.is_veiled).order_by(Signature.id).limit(BATCH)
         batch = db.session.scalars(veiled.with_for_update(skip_locked=True, of=Signature)).all()
         for signature in batch:
-            _unveil(signature, keys, propose)
+            _unveil_or_set_aside(signature, keys, propose)
         db.session.execute(revised({signature.campaign_id for signature in batch}))
         db.session.commit()
         if len(batch) < BATCH:
             return
+
+
+def _unveil_or_set_aside(signature: Signature, keys: Keyring, propose: Propose) -> None:
+    try:
+        with db.session.begin_nested():
+            _unveil(signature, keys, propose)
+    except Exception as error:  # one bad row must not hold up the others: it stays in the count, without a name
+        log.error("name not shown", signature=signature.id, error=type(error).__name__)
+        signature.is_veiled = False
 
 
 def _unveil(signature: Signature, keys: Keyring, propose: Propose) -> None:

@@ -2,18 +2,17 @@
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 
 from campaign import clock
 from campaign.campaigns.models import Campaign, CampaignState
 from campaign.campaigns.queries import campaigns_in, public_campaign
 from campaign.campaigns.views import campaign_or_404
-from campaign.db import db
+from campaign.db import READING_METHODS, db
 from campaign.forms import PublicForm
 from campaign.i18n import current_locale
 from campaign.ledger.queries import signer_number
-from campaign.limits import per_campaign, per_client
+from campaign.limits import per_campaign, per_client, retry_after, too_many
 from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Delivery, News, Reader
 from campaign.signing import operations
@@ -30,7 +29,7 @@ from campaign.signing.queries import (
     reader_by_handle,
     signature_of,
 )
-from campaign.web import mark, marked
+from campaign.web import error_page, mark, marked
 from campaign.work import wake
 
 bp = Blueprint("signing", __name__)
@@ -97,12 +96,10 @@ def slower(error: RateLimitExceeded) -> ResponseReturnValue:
     campaign = public_campaign((request.view_args or {}).get("slug", ""))
     name = (request.endpoint or "").rpartition(".")[2]
     if campaign is None or name not in FORMS:
-        return error
+        return error_page(error, retry_after())
     form = FORMS[name]()
-    form.form_errors = [
-        _("Too many requests came from where you are. What you typed is still here: please try again in a while.")
-    ]
-    return _form_page(name, campaign, form), 429
+    form.form_errors = [too_many()]
+    return _form_page(name, campaign, form), 429, retry_after()
 
 
 @bp.get("/<locale:locale>/<slug>/sent")
@@ -192,7 +189,7 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
         return (_gone_page("erased"), 410) if handle else (_expired_page(None, token), 404)
     signature = confirmed_signature(reader.id)
     form = _yours_form(reader, signature)
-    if request.method == "GET":
+    if request.method in READING_METHODS:
         return _yours_page(reader, signature, form)
     act = _ACTS.get(request.form.get("action", ""), _save)
     return act(reader, signature, form)

@@ -2,18 +2,20 @@
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.campaigns.views import campaign_or_404
 from campaign.db import db
 from campaign.i18n import current_locale
-from campaign.limits import per_client
+from campaign.limits import per_client, retry_after, too_many
+from campaign.signing.models import Signature
 from campaign.signing.queries import delivery_of_link, signature_of
 from campaign.statements.forms import StatementForm
 from campaign.statements.operations import propose
 from campaign.statements.queries import PAGE, has_statement, published_statements
-from campaign.web import mark, marked
+from campaign.web import error_page, mark, marked
 
 bp = Blueprint("statements", __name__)
 
@@ -43,18 +45,42 @@ def index(locale: str, slug: str) -> str:
 @per_client
 def add(locale: str, token: str) -> ResponseReturnValue:
     """Leave a statement with the signature that this link confirmed."""
-    delivery = delivery_of_link(token)
-    signature = signature_of(delivery) if delivery else None
-    if signature is None or not signature.is_confirmed:
+    signature = _signature_to_speak_for(token)
+    if signature is None:
         return redirect(url_for("signing.confirm", token=token), 303)
+    if has_statement(signature.id) and request.method == "GET":
+        return _page("received", signature)
+    form = StatementForm()
+    if not form.validate_on_submit():
+        return _page("add", signature, form=form, token=token), 422 if form.is_submitted() else 200
+    if not form.is_from_machine:
+        propose(signature, form.statement.data or "", clock.now())
+        db.session.commit()
+    return redirect(url_for("statements.add", token=token), 303)
+
+
+@bp.errorhandler(RateLimitExceeded)
+def slower(_error: RateLimitExceeded) -> ResponseReturnValue:
+    """Too many at once: the words are still there."""
+    token = (request.view_args or {}).get("token", "")
+    signature = _signature_to_speak_for(token)
+    if signature is None:
+        return error_page(_error, retry_after())
+    form = StatementForm()
+    form.form_errors = [too_many()]
+    return _page("add", signature, form=form, token=token), 429, retry_after()
+
+
+def _signature_to_speak_for(token: str) -> Signature | None:
+    """The confirmed signature of a link that has not expired."""
+    delivery = delivery_of_link(token)
+    if delivery is None or delivery.link_expires_at is None or delivery.link_expires_at < clock.now():
+        return None
+    signature = signature_of(delivery)
+    return signature if signature is not None and signature.is_confirmed else None
+
+
+def _page(name: str, signature: Signature, **context: object) -> str:
     campaign = db.session.get_one(Campaign, signature.campaign_id)
     text = campaign.text_in(current_locale())
-    form = StatementForm()
-    if has_statement(signature.id) and request.method == "GET":
-        return render_template("statements/received.html", campaign=campaign, text=text)
-    if not form.validate_on_submit():
-        status = 422 if form.is_submitted() else 200
-        return render_template("statements/add.html", campaign=campaign, text=text, form=form, token=token), status
-    propose(signature, form.statement.data or "", clock.now())
-    db.session.commit()
-    return redirect(url_for("statements.add", token=token), 303)
+    return render_template(f"statements/{name}.html", campaign=campaign, text=text, **context)

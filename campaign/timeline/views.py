@@ -66,7 +66,7 @@ def _before(text: str | None) -> tuple[date, int] | None:
     return (found[0].date(), found[1]) if found else None
 
 
-@bp.get("/<locale:locale>/<slug>/timeline/<int:number>/")
+@bp.get("/<locale:locale>/<slug>/timeline/<int(max=2147483647):number>/")
 @cached_page()
 def entry(locale: str, slug: str, number: int) -> str:
     """One entry of the timeline."""
