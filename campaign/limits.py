@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import os
 from datetime import date
-from math import ceil
 
 from flask import Flask, current_app, request
 from flask_babel import gettext as _
@@ -65,7 +64,7 @@ def retry_after() -> dict[str, str]:
     """The header that says when the limit lets through again (RFC 9110, section 10.2.3)."""
     limit = limiter.current_limit
     seconds = limit.reset_at - clock.now().timestamp() if limit else 0
-    return {"Retry-After": str(max(1, ceil(seconds)))}
+    return {"Retry-After": str(max(1, int(seconds)))}
 
 
 def forget_keys() -> None:
