@@ -31,9 +31,10 @@ from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 from campaign.signing.operations import erase
 from campaign.timeline.operations import UpdateDraft, add_update, publish
+from campaign.work import QUIET_SECONDS
 from campaign.worker import Worker
 from tests.letters_in import read
-from tests.servers import ACCEPT, HANG_UP, KEEP_AND_HANG_UP, LOOPBACK, STALL, Received, Redis, SmtpSink
+from tests.servers import ACCEPT, HANG_UP, KEEP_AND_HANG_UP, LOOPBACK, STALL, Received, Redis, SmtpSink, until
 from tests.stack import PROGRAMS, SIGNER, Stack
 from tests.test_state_machine import FACTS, World
 
@@ -439,10 +440,11 @@ def send_all(workers: list[Worker], seconds: float = 30) -> list[BaseException]:
     return failed
 
 
-def test_two_workers_send_each_letter_once(post: Post, installation: Stack) -> None:
-    """Over a slow relay, with leases shorter than all that one worker could claim would take."""
+def test_two_workers_send_each_letter_once(post: Post, installation: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds half of the letters, over a relay so slow that its lease would run out before it had sent them all."""
     addresses = crowd(post, 30)
-    post.sink.latency = 0.05
+    monkeypatch.setattr(tasks, "BATCH", 15)
+    post.sink.latency = 0.09  # four times a letter
     with working(installation, LEASE_SECONDS="5") as first, working(installation, LEASE_SECONDS="5") as second:
         assert send_all([first, second]) == []
     assert_each_once(post.sink, addresses)
@@ -584,10 +586,7 @@ def test_redis_wakes_the_worker_and_without_it_signing_goes_on(stack: Stack, sin
         stack.start_web()
         worker = [sys.executable, "-c", WITHOUT_SWEEP]
         stack._start("woken", worker, lambda: "worker ready" in stack.log("woken"))
-        warm_up(stack, sink)
-        begun = time.monotonic()
-        stack.sign(email="woken@example.org")
-        assert sink.wait_for(1, 10, to="woken@example.org")[0].at - begun < 1
+        assert min(seconds_to_the_letter(stack, sink, f"woken{number}@example.org") for number in range(3)) < 1
         stack.stop("woken")
 
         stack.start_worker("swept")
@@ -602,10 +601,13 @@ def test_redis_wakes_the_worker_and_without_it_signing_goes_on(stack: Stack, sin
         sink.wait_for(1, 15, to="again@example.org")
 
 
-def warm_up(stack: Stack, sink: SmtpSink) -> None:
-    """What is loaded with the first letter is loaded."""
-    stack.sign(email="first@example.org")
-    sink.wait_for(1, 20, to="first@example.org")
+def seconds_to_the_letter(stack: Stack, sink: SmtpSink, address: str) -> float:
+    """How long it takes from signing to the letter; the next wake-up will not be held back by the throttle."""
+    begun = time.monotonic()
+    stack.sign(email=address)
+    came = sink.wait_for(1, 20, to=address)[0].at
+    until(lambda: time.monotonic() > came + 2 * QUIET_SECONDS)
+    return came - begun
 
 
 # The local inbox
