@@ -74,7 +74,7 @@ class Worker:
 
     def _answer(self) -> None:
         while open_intake(self.keys):
-            self.engine.wake("letters")
+            self.engine.wake("letters", each_time=True)
 
     def _spread(self) -> None:
         spread_mailings()

@@ -155,21 +155,25 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
     """Make the deliveries of the next `size` reader ids; making one twice makes nothing."""
     upto = min(mailing.spread_to + size, mailing.spread_until)
     wanting = [News.ALL, News.STATUS] if mailing.is_status else [News.ALL]
-    readers = select(
-        literal(mailing.id),
-        Reader.id,
-        literal(UPDATE),
-        literal(mailing.update_id),
-        literal(DeliveryState.DUE.value),
-        literal(0),
-        literal(now, Delivery.not_before.type),
-    ).where(
-        Reader.id > mailing.spread_to,
-        Reader.id <= upto,
-        Reader.campaign_id == mailing.campaign_id,
-        Reader.confirmed_at.is_not(None),
-        Reader.unsubscribed_at.is_(None),
-        Reader.news.in_(wanting),
+    readers = (
+        select(
+            literal(mailing.id),
+            Reader.id,
+            literal(UPDATE),
+            literal(mailing.update_id),
+            literal(DeliveryState.DUE.value),
+            literal(0),
+            literal(now, Delivery.not_before.type),
+        )
+        .where(
+            Reader.id > mailing.spread_to,
+            Reader.id <= upto,
+            Reader.campaign_id == mailing.campaign_id,
+            Reader.confirmed_at.is_not(None),
+            Reader.unsubscribed_at.is_(None),
+            Reader.news.in_(wanting),
+        )
+        .order_by(Reader.id)
     )
     columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
     db.session.execute(_insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
