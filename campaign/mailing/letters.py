@@ -44,8 +44,7 @@ class Letter:
 class LetterKind:
     """How a kind of letter is written: `write(campaign_id, subject_id)`, in the locale in force.
 
-    `is_shared`: it says the same to all readers of a campaign, whatever its subject. `confirms_at`: the endpoint of
-    its random link.
+    `is_shared`: it says the same to all readers of a campaign, whatever its subject.
     """
 
     write: Callable[[int, int | None], Letter]

@@ -137,6 +137,10 @@ class Delivery(Base):
 
     reader: Mapped[Reader | None] = relationship()
 
+    def has_live_link(self, now: datetime) -> bool:
+        """Whether its random link still works."""
+        return self.link_expires_at is not None and self.link_expires_at >= now
+
 
 class Suppression(Base):
     """An address not to be written to, by a keyed hash: it outlives the erasing of the address."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import case, func, select, true
 
 from campaign.db import db
-from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, News, Reader, Suppression
+from campaign.mailing.models import Delivery, Mailing, MailingState, News, Reader, Suppression
 
 
 @dataclass(frozen=True)
@@ -16,16 +15,6 @@ class MailingProgress:
 
     mailing: Mailing
     by_state: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        """All deliveries made so far."""
-        return sum(self.by_state.values())
-
-    @property
-    def open(self) -> int:
-        """Those that are still to be sent."""
-        return self.by_state.get(DeliveryState.DUE, 0) + self.by_state.get(DeliveryState.LEASED, 0)
 
 
 def sending_mailings() -> Sequence[Mailing]:
@@ -100,11 +89,3 @@ def mailings_progress() -> list[MailingProgress]:
         states.setdefault(mailing_id, {})[state] = count
     mailings = db.session.scalars(select(Mailing).order_by(Mailing.id.desc()))
     return [MailingProgress(mailing, states.get(mailing.id, {})) for mailing in mailings]
-
-
-def oldest_due(now: datetime) -> datetime | None:
-    """Since when the oldest letter that was asked for has been due."""
-    due = select(func.min(Delivery.not_before)).where(
-        Delivery.mailing_id.is_(None), Delivery.state == DeliveryState.DUE, Delivery.not_before <= now
-    )
-    return db.session.scalar(due)

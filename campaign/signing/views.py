@@ -115,7 +115,7 @@ def confirm(locale: str, token: str) -> ResponseReturnValue:
     delivery = delivery_of_link(token)
     if delivery is None or delivery.reader is None:
         return _expired_page(None, token), 404
-    if delivery.link_expires_at is None or delivery.link_expires_at < clock.now():
+    if not delivery.has_live_link(clock.now()):
         return _expired_page(delivery, token), 410
     return _confirm(delivery, delivery.reader, token)
 

@@ -74,7 +74,7 @@ def slower(_error: RateLimitExceeded) -> ResponseReturnValue:
 def _signature_to_speak_for(token: str) -> Signature | None:
     """The confirmed signature of a link that has not expired."""
     delivery = delivery_of_link(token)
-    if delivery is None or delivery.link_expires_at is None or delivery.link_expires_at < clock.now():
+    if delivery is None or not delivery.has_live_link(clock.now()):
         return None
     signature = signature_of(delivery)
     return signature if signature is not None and signature.is_confirmed else None
