@@ -17,6 +17,10 @@ from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
 from campaign.logs import init_logs
 from campaign.mailing import views as mailing
+from campaign.organizers import members
+from campaign.organizers import views as organizers
+from campaign.organizers.accounts import init_accounts
+from campaign.organizers.console import check_console, console, keep_language
 from campaign.pagecache import PageCache
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
@@ -26,7 +30,10 @@ from campaign.timeline import views as timeline
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+ROOMS = (mailing.bp, organizers.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+
+CONSOLE = (members,)
+"""The modules that add their pages to the console."""
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -54,8 +61,11 @@ def create_app(config: Config | None = None) -> Flask:
     init_i18n(app)
     init_limits(app, config)
     init_web(app, config)
-    for room in ROOMS:
+    init_accounts(app)
+    app.before_request(keep_language)
+    for room in (*ROOMS, console):
         app.register_blueprint(room)
+    check_console(app)
     if config.is_demo:
         app.register_blueprint(inbox.blueprint(config))
     _wrap(app, config)

@@ -41,6 +41,10 @@ class PublicForm(FlaskForm):
         return bool(self.website.data)
 
 
+class ConsoleForm(FlaskForm):
+    """A form of the console. It carries a token, and keeps what was typed when it is refused."""
+
+
 def one_line(text: str | None) -> str:
     """White space folded to single spaces; control and direction-changing characters gone."""
     return " ".join(_clean(text or "", keep="").split())

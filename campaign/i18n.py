@@ -11,7 +11,7 @@ from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel, force_locale, get_locale
+from flask_babel import Babel, force_locale, get_locale, refresh
 from werkzeug.routing import BaseConverter
 
 LOCALES = {"en": "English", "es": "Español", "ur": "اردو"}
@@ -53,6 +53,12 @@ def current_locale() -> str:
 def preferred_locale() -> str:
     """The locale that the browser asks for, of those we have."""
     return request.accept_languages.best_match(list(LOCALES)) or DEFAULT_LOCALE
+
+
+def speak(locale: str) -> None:
+    """Speak this locale for the rest of the request."""
+    g.locale = known_locale(locale)
+    refresh()
 
 
 def known_locale(code: str | None) -> str:

@@ -97,6 +97,7 @@ def _set_headers(app: Flask, config: Config) -> None:
         .style_src("'self'")
         .script_src("'self'")
         .img_src("'self'", "data:")
+        .connect_src("'self'")
     )
     own = own.form_action("'self'").base_uri("'none'").frame_ancestors("'none'").frame_src("'self'")
     headers = Secure(
@@ -144,6 +145,7 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "asset": asset,
         "here": here,
         "public_url": public_url,
+        "has_endpoint": lambda name: name in app.view_functions,
         "is_demo": config.is_demo,
         "locales": list(LOCALES.items()),
     }

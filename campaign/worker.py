@@ -20,6 +20,9 @@ from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
 from campaign.mailing.tasks import Sender, scrub, spread_mailings, tidy
 from campaign.opening import Keyring
+from campaign.organizers import letters as organizer_letters
+from campaign.organizers.operations import forget_errands
+from campaign.organizers.tasks import invite, mail_reset, run_errands
 from campaign.signing import letters as signing_letters
 from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
@@ -31,7 +34,7 @@ from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
-SWEPT = ("intake", "names", "ledger", "mailings", "letters", "tidy")
+SWEPT = ("intake", "names", "ledger", "mailings", "letters", "errands", "tidy")
 FORGET_EVERY = timedelta(minutes=10)
 
 LETTERS = {
@@ -41,7 +44,17 @@ LETTERS = {
     "already_follows": LetterKind(signing_letters.already_follows, is_shared=True),
     "statement_published": LetterKind(statement_letters.statement_published),
     "update": LetterKind(timeline_letters.update),
+    "invitation": LetterKind(organizer_letters.invitation, is_shared=True),
+    "added": LetterKind(organizer_letters.added),
+    "reset_password": LetterKind(organizer_letters.reset_password),
+    "approval_asked": LetterKind(organizer_letters.approval_asked),
 }
+
+ERRANDS = {
+    "invite": invite,
+    "reset_password": mail_reset,
+}
+"""What the console asks for: see organizers/tasks.py."""
 
 log = structlog.get_logger()
 
@@ -66,6 +79,7 @@ class Worker:
             "names": lambda: unveil_names(self.keys, _propose),
             "ledger": append_entries,
             "mailings": self._spread,
+            "errands": self._run_errands,
             "letters": self.sender.send_due,
             "scrub": scrub,
             "tidy": tidy,
@@ -78,6 +92,10 @@ class Worker:
 
     def _spread(self) -> None:
         spread_mailings()
+        self.engine.wake("letters")
+
+    def _run_errands(self) -> None:
+        run_errands(ERRANDS, self.keys)
         self.engine.wake("letters")
 
     def sweep(self) -> None:
@@ -158,4 +176,5 @@ def _forget() -> None:
     forget_allowances(clock.now())
     forget_unconfirmed(clock.now())
     forget_old(clock.now())
+    forget_errands(clock.now())
     db.session.commit()

@@ -48,9 +48,22 @@ def tables(path: Path) -> dict[str, list[str]]:
     """What SQLite says of each table: its columns and constraints, in any order; CHECKs, too, which Alembic ignores."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger'")
-        found = {name: sorted(" ".join(line.split()).rstrip(",") for line in sql.splitlines()) for name, sql in rows}
+        found = {name: sorted(_parts(" ".join(sql.replace('"', "").split()))) for name, sql in rows}
     found.pop("alembic_version", None)
     return found
+
+
+def _parts(statement: str) -> list[str]:
+    """A statement cut at the commas between its columns and constraints, not at those within them."""
+    head, _, body = statement.partition("(")
+    parts, depth = [""], 0
+    for char in body.removesuffix(")"):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [head.strip(), *(part.strip() for part in parts)]
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from campaign.app import create_app
 from campaign.config import Config
 from campaign.db import db
 from campaign.opening import Keyring, make_keys
+from tests.organizers_in import Organizers
 from tests.servers import Databases, Postgres, Redis, SmtpSink
 from tests.stack import Stack, campaign_file
 
@@ -259,6 +260,15 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
     if report.failed and installation is not None:
         report.sections.append(("installation", installation.all_output[-10_000:]))
     return report
+
+
+# Organizers
+
+
+@pytest.fixture
+def organizers(app: Flask, keys: Keyring) -> Organizers:
+    """Makes organizers and signs them in."""
+    return Organizers(app, keys)
 
 
 # Browser

@@ -32,26 +32,28 @@ TO, DATE, MESSAGE_ID, CONFIRM, YOURS, UNSUBSCRIBE = SLOTS
 
 @dataclass(frozen=True)
 class Letter:
-    """What a letter says in one language; links hold slots in the place of tokens."""
+    """What a letter says in one language; links hold slots in the place of tokens. `list_name`: that of a campaign."""
 
     subject: str
     text: str
     html: str
-    list_name: str
+    list_name: str | None
 
 
 @dataclass(frozen=True)
 class LetterKind:
     """How a kind of letter is written: `write(campaign_id, subject_id)`, in the locale in force.
 
+    An organizer's letter has no campaign.
+
     `is_shared`: it says the same to all readers of a campaign, whatever its subject.
     """
 
-    write: Callable[[int, int | None], Letter]
+    write: Callable[..., Letter]
     is_shared: bool = False
 
 
-def render_letter(name: str, subject: str, list_name: str, **context: object) -> Letter:
+def render_letter(name: str, subject: str, list_name: str | None, **context: object) -> Letter:
     """Render letters/<name>.txt and .html; the style goes into the elements, where mail programs look for it."""
     context |= {
         "locale": current_locale(),
@@ -87,7 +89,6 @@ def list_id(list_name: str) -> str:
 def _headers(letter: Letter, sender: str) -> bytes:
     """The headers, each on one line, but for the subject: folded List-* headers break one-click in some programs."""
     name, address = parseaddr(sender)
-    unsubscribe = public_url("mailing.unsubscribe", token=UNSUBSCRIBE)
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname
     headers = {
         "From": formataddr((name, address)),
@@ -97,13 +98,23 @@ def _headers(letter: Letter, sender: str) -> bytes:
         ),
         "Date": DATE,
         "Message-ID": f"<{MESSAGE_ID}@{host}>",
-        "List-Id": list_id(letter.list_name),
-        "List-Unsubscribe": f"<{unsubscribe}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        **_list_headers(letter.list_name),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
     }
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
+
+
+def _list_headers(list_name: str | None) -> dict[str, str]:
+    """What letters of a campaign carry; those to organizers belong to no list."""
+    if list_name is None:
+        return {}
+    unsubscribe = public_url("mailing.unsubscribe", token=UNSUBSCRIBE)
+    return {
+        "List-Id": list_id(list_name),
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def _body(letter: Letter) -> bytes:

@@ -38,18 +38,19 @@ class MailingState(StrEnum):
 
 
 class Reader(Base):
-    """An address in one campaign that gets letters. Only the worker can open the address."""
+    """An address that gets letters of one campaign; an organizer's is of none. Only the worker can open it."""
 
     __tablename__ = "readers"
     __table_args__ = (
         UniqueConstraint("campaign_id", "fingerprint"),
+        partial_index("uq_readers_of_no_campaign", "fingerprint", where="campaign_id IS NULL", unique=True),
         partial_index("ix_readers_unconfirmed", "created_at", where="confirmed_at IS NULL"),
         one_of("news", News),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
     handle: Mapped[bytes] = mapped_column(unique=True, default=lambda: os.urandom(16))
     sealed_address: Mapped[bytes]
     fingerprint: Mapped[bytes]

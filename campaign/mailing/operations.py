@@ -30,9 +30,9 @@ UPDATE = "update"
 
 @dataclass(frozen=True)
 class Addressee:
-    """Who asks for something: by fingerprint, and how to seal the address if it is new."""
+    """Who asks for something, in a campaign or in none: by fingerprint, and how to seal the address if it is new."""
 
-    campaign_id: int
+    campaign_id: int | None
     fingerprint: bytes
     locale: str
     seal: Callable[[], bytes]

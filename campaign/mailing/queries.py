@@ -32,7 +32,7 @@ class Claimed:
     subject_id: int | None
     attempts: int
     link_seed: bytes | None
-    campaign_id: int
+    campaign_id: int | None
     handle: bytes
     sealed_address: bytes
     fingerprint: bytes

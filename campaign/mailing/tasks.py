@@ -53,7 +53,7 @@ log = structlog.get_logger()
 
 def open_address(reader: Reader | Claimed, keys: Keyring) -> EmailAddress:
     """The address of a reader."""
-    plain = keys.open(reader.sealed_address, binding("reader", reader.campaign_id, reader.fingerprint))
+    plain = keys.open(reader.sealed_address, binding("reader", reader.campaign_id or 0, reader.fingerprint))
     local, _, domain = plain.decode().rpartition("@")
     return EmailAddress(local, domain)
 
