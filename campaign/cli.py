@@ -11,18 +11,25 @@ from sqlalchemy import select
 from campaign import clock
 from campaign.app import create_app
 from campaign.campaigns.models import Campaign
+from campaign.campaigns.operations import check_locales
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.config import SETTINGS_FILE, Config
 from campaign.db import ROOT, db
 from campaign.demo import load_demo
 from campaign.errors import Misconfigured, Refusal
+from campaign.i18n import DEFAULT_LOCALE
 from campaign.importing import import_campaign, read_campaign, read_update
 from campaign.inbox import open_inbox
 from campaign.ledger.queries import first_gap, public_count, recount
+from campaign.links import public_url
 from campaign.mailing.models import Mailing
 from campaign.mailing.operations import pause, resume
 from campaign.mailing.queries import mailings_progress, reach
 from campaign.opening import Keyring, make_keys
+from campaign.organizers.models import Role
+from campaign.organizers.operations import log_act
+from campaign.organizers.tasks import enlist, write_invitation
+from campaign.sealing import EmailAddress
 from campaign.signing.queries import count_confirmed, count_unknown_to_ledger
 from campaign.statements.models import Statement
 from campaign.statements.operations import approve, reject
@@ -34,6 +41,7 @@ from campaign.work import wake
 from campaign.worker import Worker
 
 DEMO_SETTING = "CAMPAIGN_DEMO=yes"
+DEMO_OWNER = "owner@example.org"
 
 
 class _Commands(click.Group):
@@ -90,8 +98,11 @@ def prepare(port: int) -> None:
     make_keys(Config.read().keys)
     _migrate()
     load_demo(Keyring.read(Config.read()))
+    campaign_ids = list(db.session.scalars(select(Campaign.id)))
+    console_url = _invite(EmailAddress.parse(DEMO_OWNER), Role.OWNER, campaign_ids, DEFAULT_LOCALE)
     click.echo(
-        f"\n  The campaigns   http://localhost:{port}/\n  The letters     http://localhost:{port}/inbox/\n\n"
+        f"\n  The campaigns   http://localhost:{port}/\n  The letters     http://localhost:{port}/inbox/\n"
+        f"  The console     {console_url}\n\n"
         "  Sign the appeal for Amin, open the letter, confirm. Then, in another terminal:\n"
         "      .venv/bin/campaign publish campaign/demo/amin-is-free.md\n  and read the letter that tells it.\n"
     )
@@ -105,6 +116,37 @@ def _write_demo_settings(file: Path, port: int) -> None:
         f"{DEMO_SETTING}\nCAMPAIGN_PUBLIC_URL=http://localhost:{port}\n"
         f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
     )
+
+
+@main.command("invite")
+@click.argument("email")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="owner", show_default=True)
+@click.option(
+    "--campaign", "slugs", multiple=True, help="A campaign, or several; else all there are."
+)
+@click.option("--language", default=DEFAULT_LOCALE, show_default=True)
+def invite_(email: str, role: str, slugs: tuple[str, ...], language: str) -> None:
+    """Invite an organizer by mail; prints the link, too."""
+    _app()
+    try:
+        address = EmailAddress.parse(email)
+    except ValueError:
+        raise Refusal("This does not look like an e-mail address.") from None
+    check_locales([language])
+    campaigns = [_campaign(slug) for slug in slugs] or db.session.scalars(select(Campaign)).all()
+    link = _invite(address, Role(role), [campaign.id for campaign in campaigns], language)
+    click.echo(f"Invited. The letter is on its way; the link works once, for 72 hours:\n{link}")
+
+
+def _invite(address: EmailAddress, role: Role, campaign_ids: list[int], language: str) -> str:
+    """Make somebody a member, owe the letter, log it; returns the address at which they begin."""
+    keys = Keyring.read(Config.read())
+    token = write_invitation(enlist(address, role, campaign_ids, language, keys), keys)
+    for campaign_id in campaign_ids:
+        log_act("member.invited", campaign_id, None, clock.now(), role=role)
+    db.session.commit()
+    wake("letters")
+    return public_url("accounts.welcome", token=token) if token else public_url("console.account")
 
 
 @main.command("import")

@@ -15,7 +15,7 @@ from campaign.opening import Keyring
 from campaign.organizers.models import SETTLED_AFTER, Organizer, Role
 from campaign.organizers.operations import sign_in
 from campaign.organizers.queries import membership
-from campaign.organizers.tasks import invite_organizer
+from campaign.organizers.tasks import enlist
 from campaign.sealing import EmailAddress
 
 PASSWORD = "seven wooden lanterns"
@@ -50,9 +50,7 @@ class Organizers:
     def add(self, username: str, role: Role = Role.OWNER, *campaign_ids: int) -> Account:
         """An organizer with a role in these campaigns, who has long been there, with password and authenticator."""
         address = EmailAddress.parse(f"{username.lower()}@organizers.example.org")
-        invite_organizer(address, role, list(campaign_ids), "en", self.keys)
-        organizer = db.session.query(Organizer).order_by(Organizer.id.desc()).first()
-        assert organizer is not None
+        organizer = enlist(address, role, list(campaign_ids), "en", self.keys)
         with self.app.test_request_context():
             organizer.username, organizer.password = username, hash_password(PASSWORD)
         totp = self.app.extensions["accounts"].totp_factory

@@ -13,7 +13,7 @@ from campaign import clock
 from campaign.db import db
 from campaign.opening import Keyring
 from campaign.organizers.models import Role
-from campaign.organizers.tasks import invite_organizer
+from campaign.organizers.tasks import enlist, write_invitation
 from campaign.sealing import EmailAddress
 from tests.organizers_in import PASSWORD, Account, Organizers, code_of, token_in
 
@@ -37,7 +37,7 @@ def sign_in_with(client: FlaskClient, account: Account, password: str = PASSWORD
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_invited_to_the_console(app: Flask, keys: Keyring) -> None:
     """Invitation, name and password, authenticator, recovery codes; the link works once."""
-    token = invite_organizer(EmailAddress.parse("sana@example.org"), Role.OWNER, [], "en", keys)
+    token = write_invitation(enlist(EmailAddress.parse("sana@example.org"), Role.OWNER, [], "en", keys), keys)
     db.session.commit()
     client = app.test_client()
     welcome = f"/console/welcome/{token}"

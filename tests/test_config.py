@@ -18,7 +18,7 @@ NEEDED = {
     "CAMPAIGN_SMTP_URL": "smtp://relay.example",
     "CAMPAIGN_MAIL_FROM": "Campaign <news@campaign.example>",
 }
-SECRET = "hunter2"  # noqa: S105 - nobody's
+SECRET = "hunter2"
 
 WRONG = [
     ("PUBLIC_URL", "campaign.example"),

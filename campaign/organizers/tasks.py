@@ -73,33 +73,32 @@ def _run(errand: Errand, kinds: Mapping[str, Run], keys: Keyring) -> None:
 
 def invite(errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, Any]:
     """Invite somebody to a campaign: a new organizer, or one who has an account already."""
-    by = db.session.get(Organizer, errand.organizer_id) if errand.organizer_id else None
-    campaign_ids = [errand.campaign_id] if errand.campaign_id is not None else []
-    token = invite_organizer(
-        EmailAddress.parse(payload["email"]), Role(payload["role"]), campaign_ids, payload["locale"], keys
-    )
-    log_act("member.invited", errand.campaign_id, by.name if by else None, clock.now(), role=payload["role"])
-    return {"invited": token is not None}
-
-
-def invite_organizer(
-    address: EmailAddress, role: Role, campaign_ids: list[int], locale: str, keys: Keyring
-) -> str | None:
-    """Make an organizer a member of campaigns and write to them; returns the token of the letter's link.
-
-    Owners may found campaigns. None: no letter may go to this address now.
-    """
     now = clock.now()
+    by = db.session.get(Organizer, errand.organizer_id) if errand.organizer_id else None
+    address, role = EmailAddress.parse(payload["email"]), Role(payload["role"])
+    campaign_ids = [errand.campaign_id] if errand.campaign_id is not None else []
+    organizer = enlist(address, role, campaign_ids, payload["locale"], keys)
+    log_act("member.invited", errand.campaign_id, by.name if by else None, now, role=role)
+    if may_write(keys.suppression_key(address), keys.allowance_key(address, now.date()), now):
+        write_invitation(organizer, keys)
+    return {}
+
+
+def enlist(address: EmailAddress, role: Role, campaign_ids: list[int], locale: str, keys: Keyring) -> Organizer:
+    """Make the owner of an address a member of campaigns, with an account if there is none. Owners may found more."""
     organizer = _find_or_add(address, locale, keys)
     organizer.may_found = organizer.may_found or role == Role.OWNER
     for campaign_id in campaign_ids:
-        join(organizer, campaign_id, role, now)
-    if not may_write(keys.suppression_key(address), keys.allowance_key(address, now.date()), now):
-        return None
-    if organizer.password is not None:
-        owe_letter(Owed(organizer.reader, ADDED, organizer.id), now)
-        return None
-    return _owe_link(Owed(organizer.reader, INVITATION, organizer.id), keys)
+        join(organizer, campaign_id, role, clock.now())
+    return organizer
+
+
+def write_invitation(organizer: Organizer, keys: Keyring) -> str | None:
+    """Owe an organizer the letter of the invitation; returns its link's token, or None for whoever has an account."""
+    if organizer.password is None:
+        return _owe_link(Owed(organizer.reader, INVITATION, organizer.id), keys)
+    owe_letter(Owed(organizer.reader, ADDED, organizer.id), clock.now())
+    return None
 
 
 def _owe_link(owed: Owed, keys: Keyring, lasts: timedelta | None = None) -> str:
