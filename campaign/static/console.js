@@ -6,3 +6,8 @@ document.addEventListener("click", (event) => { if (menu && !menu.contains(event
 document.addEventListener("keydown", (event) => {
   if (menu?.open && event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); }
 });
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
