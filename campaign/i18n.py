@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from unicodedata import normalize
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, force_locale, get_locale, refresh
@@ -86,6 +86,11 @@ def number(value: float) -> str:
 def long_date(value: date | datetime) -> str:
     """A date in words."""
     return format_date(value, "long", locale=_locale(current_locale()))
+
+
+def moment(value: datetime) -> str:
+    """A day and a time, in UTC, which organizers in several time zones share."""
+    return f"{format_datetime(value.astimezone(UTC), 'd MMM y, HH:mm', locale=_locale(current_locale()))} UTC"
 
 
 def country_name(code: str | None) -> str:

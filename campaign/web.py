@@ -138,6 +138,7 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
     app.jinja_env.filters |= {
         "number": i18n.number,
         "date": i18n.long_date,
+        "moment": i18n.moment,
         "country": i18n.country_name,
         "markdown": render_markdown,
     }

@@ -3,10 +3,10 @@
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, Field, PasswordField, SelectChoice, SelectField, StringField, validators
+from wtforms import DateField, Field, PasswordField, RadioField, SelectChoice, SelectField, StringField, validators
 from wtforms.validators import ValidationError
 
-from campaign.forms import ConsoleForm, at_most, email_field, needed, one_line
+from campaign.forms import ConsoleForm, at_most, email_field, needed, one_line, one_of
 from campaign.i18n import LOCALES
 from campaign.organizers.accounts import password_problem
 from campaign.organizers.models import Role
@@ -20,8 +20,10 @@ ROLES = {
 }
 
 
-def _role_field() -> SelectField:
-    return SelectField(_l("Role"), choices=[SelectChoice(role.value, name) for role, name in ROLES.items()])  # type: ignore[arg-type]
+def _role_field() -> RadioField:
+    known = one_of(lambda: list(Role), _l("Please choose a role."))
+    choices = [SelectChoice(role.value, name) for role, name in ROLES.items()]  # type: ignore[arg-type]
+    return RadioField(_l("Role"), choices=choices, validate_choice=False, validators=[known])
 
 
 class NewPassword(ConsoleForm):
