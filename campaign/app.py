@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from campaign import inbox
+from campaign.campaigns import views as campaigns
 from campaign.config import Config
 from campaign.db import ROOT, init_db
 from campaign.i18n import init_i18n
@@ -30,7 +31,7 @@ from campaign.timeline import views as timeline
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, organizers.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
 CONSOLE = (members,)
 """The modules that add their pages to the console."""

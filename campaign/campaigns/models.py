@@ -85,6 +85,10 @@ class Campaign(Base):
         by_locale = {text.locale: text for text in self.texts}
         return by_locale.get(locale) or by_locale[self.locale]
 
+    def text_of(self, locale: str) -> "CampaignText | None":
+        """The text in the locale, if there is one."""
+        return next((text for text in self.texts if text.locale == locale), None)
+
     def goal_at(self, count: int) -> int:
         """The goal to show at this count: one that grows is the first of the steps that is still ahead."""
         return next(step for step in _steps() if step >= self.goal and step > count) if self.goal_grows else self.goal

@@ -83,7 +83,8 @@ class Progress:
 
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
-    return Progress(public_count(campaign.id), campaign.goal)
+    count = public_count(campaign.id)
+    return Progress(count, campaign.goal_at(count))
 
 
 def count_unknown_to_ledger(campaign_id: int) -> int:
