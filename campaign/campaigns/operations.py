@@ -229,9 +229,7 @@ def _add_text(campaign: Campaign, locale: str, draft: TextDraft, writing: Writin
     version = TextVersion(
         campaign_id=campaign.id, locale=locale, number=1, made_at=writing.now, fixed_at=fixed_at, **_words(draft)
     )
-    text = CampaignText(
-        locale=locale, **vars(draft), version=version, changed_at=writing.now, changed_by=writing.by
-    )
+    text = CampaignText(locale=locale, **vars(draft), version=version, changed_at=writing.now, changed_by=writing.by)
     campaign.texts.append(text)
     db.session.flush()
     return text

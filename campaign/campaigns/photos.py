@@ -69,7 +69,9 @@ def _check_size(width: int, height: int) -> None:
         raise TooLarge(_("The photo has more than 24 million pixels. Please make it smaller first."))
     if min(width, height) < FEWEST or max(width, height) > LONGEST * min(width, height):
         raise NotAPhoto(
-            _("The photo is too small or too narrow: each side needs 160 pixels or more, and no side three times the other.")
+            _(
+                "The photo is too small or too narrow: each side needs 160 pixels or more, and no side three times the other."
+            )
         )
 
 
