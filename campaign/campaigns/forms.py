@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self, TypeVar
 from unicodedata import normalize
 
 from flask_babel import gettext as _
@@ -28,6 +28,8 @@ from campaign.db import Translated
 from campaign.forms import ConsoleForm, at_most, needed, one_line, paragraphs
 from campaign.i18n import LOCALES, countries, current_locale, direction
 
+F = TypeVar("F", bound=ConsoleForm)
+
 FIRST_GOAL = 100
 DEMANDS, BODY = 4_000, 30_000
 
@@ -50,10 +52,10 @@ def _lines(label: object, longest: int, rows: int, *validators: Any) -> TextArea
     )
 
 
-def in_each_language(field: Callable[[str], Any], name: str) -> Callable[[type[ConsoleForm]], type[ConsoleForm]]:
+def in_each_language(field: Callable[[str], Any], name: str) -> Callable[[type[F]], type[F]]:
     """Give a form a field for each language, as `name_en`; `field(language)` makes one."""
 
-    def decorate(form: type[ConsoleForm]) -> type[ConsoleForm]:
+    def decorate(form: type[F]) -> type[F]:
         for code, language in LOCALES.items():
             made = field(language)
             made.kwargs["render_kw"] = {**made.kwargs["render_kw"], "lang": code, "dir": direction(code)}
@@ -100,7 +102,7 @@ class TextForm(_Words):
     seen = HiddenField()
 
     @classmethod
-    def of(cls, text: CampaignText | None) -> "TextForm":
+    def of(cls, text: CampaignText | None) -> Self:
         """The form, filled with the text that there is."""
         if text is None:
             return cls()
@@ -173,12 +175,12 @@ class PersonForm(ConsoleForm):
     since = DateField(_l("Taken on"), validators=[needed(_l("Please give the day on which it began.")), _of_today])
 
     @classmethod
-    def of(cls, person: Person | None) -> ConsoleForm:
+    def of(cls, person: Person | None) -> Self:
         """The form, filled with what is known, and then with what was typed."""
         return cls(data=cls._known(person)) if person else cls()
 
     @classmethod
-    def beside(cls, person: Person) -> ConsoleForm:
+    def beside(cls, person: Person) -> Self:
         """The form, filled with what is known, where something else was sent."""
         return cls(formdata=None, data=cls._known(person))
 
@@ -199,7 +201,7 @@ class PhotoForm(ConsoleForm):
     photo = FileField(_l("Photo"), render_kw={"accept": "image/jpeg,image/png,image/webp"})
 
     @classmethod
-    def of(cls, photo: Photo | None) -> ConsoleForm:
+    def of(cls, photo: Photo | None) -> Self:
         """The form, filled with the words that there are."""
         return cls(data=_spread("alt", photo.alt if photo else {}))
 
@@ -216,7 +218,7 @@ class TargetForm(ConsoleForm):
     kind = SelectField(_l("Kind"), choices=[SelectChoice(kind, word) for kind, word in KINDS.items()])  # type: ignore[arg-type]
 
     @classmethod
-    def of(cls, target: Target | None) -> ConsoleForm:
+    def of(cls, target: Target | None) -> Self:
         """The form, filled with what is known."""
         return cls() if target is None else cls(data={"kind": target.kind, **_spread("name", target.name)})
 
@@ -248,7 +250,7 @@ class SettingsForm(ConsoleForm):
     second_for_export = BooleanField(_l("Taking contacts out"))
 
     @classmethod
-    def of(cls, campaign: Campaign) -> "SettingsForm":
+    def of(cls, campaign: Campaign) -> Self:
         """The form, filled with what holds."""
         return cls(obj=campaign)
 
@@ -270,6 +272,6 @@ class OutcomeForm(ConsoleForm):
     """How a campaign ended, in each language."""
 
     @classmethod
-    def of(cls, campaign: Campaign) -> ConsoleForm:
+    def of(cls, campaign: Campaign) -> Self:
         """The form, filled with the outcomes that there are."""
         return cls(data=_spread("outcome", {text.locale: text.outcome for text in campaign.texts}))

@@ -26,7 +26,6 @@ from campaign.campaigns.photos import MOST_BYTES, NotAPhoto, encode
 from campaign.campaigns.queries import person_of, target_of
 from campaign.db import Translated, db
 from campaign.errors import Refusal
-from campaign.forms import ConsoleForm
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Role
 
@@ -110,7 +109,7 @@ def _keeping(original: str, present: Translated, typed: Translated) -> Translate
 
 
 def _person_page(
-    campaign: Campaign, person: Person | None, form: ConsoleForm, photo_form: ConsoleForm | None = None
+    campaign: Campaign, person: Person | None, form: PersonForm, photo_form: PhotoForm | None = None
 ) -> str:
     return render_template(
         "console/campaigns/person.html",
@@ -164,7 +163,7 @@ def person_photo(campaign_id: int, person_id: int) -> ResponseReturnValue:
     return redirect(url_for("console.person_edit", campaign_id=campaign_id, person_id=person_id), 303)
 
 
-def _take_photo(person: Person, form: ConsoleForm) -> None:
+def _take_photo(person: Person, form: PhotoForm) -> None:
     alt = translated(form, "alt")
     content = form.photo.data.read() if form.photo.data else b""
     if content:
@@ -175,7 +174,7 @@ def _take_photo(person: Person, form: ConsoleForm) -> None:
         raise NotAPhoto(_("Please choose a photo."))
 
 
-def _photo_refused(campaign: Campaign, person: Person, form: ConsoleForm) -> str:
+def _photo_refused(campaign: Campaign, person: Person, form: PhotoForm) -> str:
     return _person_page(campaign, person, PersonForm.beside(person), form)
 
 
@@ -217,7 +216,7 @@ def target_edit(campaign_id: int, target_id: int) -> ResponseReturnValue:
     return _saved(campaign_id, "target.changed", target=target_id)
 
 
-def _target_page(campaign: Campaign, target: Target | None, form: ConsoleForm) -> str:
+def _target_page(campaign: Campaign, target: Target | None, form: TargetForm) -> str:
     return render_template("console/campaigns/target.html", campaign=campaign, target=target, form=form)
 
 

@@ -70,7 +70,8 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < FEWEST or max(width, height) > LONGEST * min(width, height):
         raise NotAPhoto(
             _(
-                "The photo is too small or too narrow: each side needs 160 pixels or more, and no side three times the other."
+                "The photo is too small or too narrow. Each side needs 160 pixels or more, "
+                "and none may be more than three times the other."
             )
         )
 

@@ -29,7 +29,8 @@ def campaigns_in(*states: CampaignState) -> Sequence[Campaign]:
 def campaigns_of(ids: Collection[int]) -> Sequence[Campaign]:
     """These campaigns, the newest first."""
     chosen = select(Campaign).where(Campaign.id.in_(ids)).order_by(Campaign.id.desc())
-    return db.session.scalars(chosen.options(selectinload(Campaign.texts), selectinload(Campaign.people))).all()
+    whole = (selectinload(Campaign.texts), selectinload(Campaign.people), selectinload(Campaign.targets))
+    return db.session.scalars(chosen.options(*whole)).all()
 
 
 def is_signed(campaign_id: int) -> bool:
