@@ -155,7 +155,7 @@ def person_photo(campaign_id: int, person_id: int) -> ResponseReturnValue:
     try:
         _take_photo(person, form)
     except Refusal as error:
-        form.photo.errors = [str(error.sentence)]
+        form.photo.errors = (str(error.sentence),)
         return _photo_refused(campaign, person, form), error.status
     audit("photo.changed", campaign_id, person=person_id)
     db.session.commit()

@@ -29,6 +29,10 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     button.setAttribute("formtarget", target);
   };
 
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    look();
+  });
   form.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(look, 400);
