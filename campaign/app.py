@@ -10,6 +10,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from campaign import inbox
+from campaign.campaigns import console as campaigns_console
+from campaign.campaigns import people_console
+from campaign.campaigns import views as campaigns
 from campaign.config import Config
 from campaign.db import ROOT, init_db
 from campaign.i18n import init_i18n
@@ -22,6 +25,7 @@ from campaign.organizers import views as organizers
 from campaign.organizers.accounts import init_accounts
 from campaign.organizers.console import check_console, console, keep_language
 from campaign.pagecache import PageCache
+from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import views as signing
@@ -30,9 +34,9 @@ from campaign.timeline import views as timeline
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, organizers.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members,)
+CONSOLE = (members, campaigns_console, people_console, pages_console)
 """The modules that add their pages to the console."""
 
 

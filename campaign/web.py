@@ -111,6 +111,8 @@ def _set_headers(app: Flask, config: Config) -> None:
         hsts=StrictTransportSecurity().max_age(63072000).include_subdomains() if is_secure else None,
     ).headers
 
+    app.config["SECURITY_POLICY"] = headers["Content-Security-Policy"]
+
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
@@ -118,6 +120,14 @@ def _set_headers(app: Flask, config: Config) -> None:
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def may_be_framed(response: Response) -> Response:
+    """Let our own pages show this one in a frame, and nobody else's."""
+    policy = current_app.config["SECURITY_POLICY"]
+    response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
 
 
 def _add_template_helpers(app: Flask, config: Config) -> None:

@@ -1,5 +1,6 @@
 """Says whether the migrations, run on an empty database, make what the models say. Exits with 1 when they do not."""
 
+import re
 import sqlite3
 import sys
 import tempfile
@@ -63,7 +64,19 @@ def _parts(statement: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += char
-    return [head.strip(), *(part.strip() for part in parts)]
+    return [head.strip(), *(piece for part in parts for piece in _apart(part.strip()))]
+
+
+_ADDED = re.compile(r"(\w+) (.+?) (CONSTRAINT \w+) (?:(CHECK .+)|(REFERENCES .+))")
+
+
+def _apart(part: str) -> list[str]:
+    """A column that ALTER TABLE added with a constraint of its own, written as a table made at once writes them."""
+    added = _ADDED.fullmatch(part)
+    if added is None:
+        return [part]
+    column, kind, name, check, references = added.groups()
+    return [f"{column} {kind}", f"{name} {check or f'FOREIGN KEY({column}) {references}'}"]
 
 
 def main() -> int:

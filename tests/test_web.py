@@ -395,6 +395,7 @@ HEADERS = {
 def paths_of(app: Flask) -> list[tuple[str, str]]:
     """(method, path) of every route, with values that are there or made up."""
     values = {"locale": "en", "slug": SLUG, "number": 1, "token": "made-up", "filename": "style.css", "key": "x"}
+    values |= {"name": "made-up"}
     with app.test_request_context():
         adapter = app.url_map.bind("localhost")
         return [

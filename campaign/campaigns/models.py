@@ -1,11 +1,11 @@
-"""Campaign, its texts, people and targets."""
+"""Campaign, its texts and their versions, people and their photos, targets."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, update
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, false, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from campaign.db import Base, Translated, one_of
@@ -14,6 +14,9 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """A campaign's place in addresses."""
 
 TARGET_KINDS = ("authority", "government", "embassy", "company", "other")
+
+
+HIGHEST_GOAL = 2**31 - 1
 
 
 class OnThePage:
@@ -35,10 +38,16 @@ class Campaign(Base):
     """The appeal. `told_as_of` is set when it is told as it stood on a day of the past.
 
     `revision` grows with whatever its page shows, but for the count: who knows both knows whether the page is the same.
+    The three columns beginning with `second` say which acts need a second organizer: a mailing to more than so many
+    readers, telling that somebody was released or killed, an export of contacts.
     """
 
     __tablename__ = "campaigns"
-    __table_args__ = (one_of("state", CampaignState), CheckConstraint("goal > 0", name="goal"))
+    __table_args__ = (
+        one_of("state", CampaignState),
+        CheckConstraint("goal > 0", name="goal"),
+        CheckConstraint("second_above >= 0", name="second_above"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
@@ -47,6 +56,10 @@ class Campaign(Base):
     country: Mapped[str | None]
     hashtag: Mapped[str | None]
     goal: Mapped[int]
+    goal_grows: Mapped[bool] = mapped_column(default=False, server_default=false())
+    second_above: Mapped[int | None]
+    second_for_status: Mapped[bool] = mapped_column(default=False, server_default=false())
+    second_for_export: Mapped[bool] = mapped_column(default=False, server_default=false())
     opened_on: Mapped[date | None]
     closed_on: Mapped[date | None]
     told_as_of: Mapped[date | None]
@@ -72,13 +85,63 @@ class Campaign(Base):
         by_locale = {text.locale: text for text in self.texts}
         return by_locale.get(locale) or by_locale[self.locale]
 
+    def text_of(self, locale: str) -> "CampaignText | None":
+        """The text in the locale, if there is one."""
+        return next((text for text in self.texts if text.locale == locale), None)
+
+    def goal_at(self, count: int) -> int:
+        """The goal to show at this count: one that grows is the first of the steps that is still ahead."""
+        return next(step for step in _steps() if step >= self.goal and step > count) if self.goal_grows else self.goal
+
     def day_of_telling(self, today: date) -> date:
         """The day to count from: today, or the day on which the story stands still."""
         return self.told_as_of or today
 
 
+def _steps() -> Iterator[int]:
+    """100, 250, 500, 1000, 2500, and so on."""
+    power = 100
+    while True:
+        yield from (power, power * 5 // 2, power * 5)
+        power *= 10
+
+
+class TextVersion(OnThePage, Base):
+    """What stood at one time in one language for people to sign.
+
+    Until the campaign has its first signature, a change replaces the present version. The first signature fixes all
+    versions of its campaign, and those made afterwards are fixed from the start: a trigger refuses to change them.
+    """
+
+    __tablename__ = "text_versions"
+    __table_args__ = (UniqueConstraint("campaign_id", "locale", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    locale: Mapped[str]
+    number: Mapped[int]
+    made_at: Mapped[datetime]
+    fixed_at: Mapped[datetime | None]
+    title: Mapped[str] = mapped_column(deferred=True, deferred_group="words")
+    summary: Mapped[str] = mapped_column(deferred=True, deferred_group="words")
+    body: Mapped[str] = mapped_column(deferred=True, deferred_group="words")
+    demands: Mapped[list[str]] = mapped_column(deferred=True, deferred_group="words")
+
+
+class TextState(StrEnum):
+    """How a text stands to the original."""
+
+    ORIGINAL = "original"
+    TRANSLATED = "translated"
+    OLDER = "older"
+
+
 class CampaignText(OnThePage, Base):
-    """All that a campaign says in one language."""
+    """All that a campaign says in one language.
+
+    `changed_at` is when its words were last changed or, for a translation, last found right beside the original;
+    `changed_by` is the name of the organizer who did it, as it was that day.
+    """
 
     __tablename__ = "campaign_texts"
     __table_args__ = (UniqueConstraint("campaign_id", "locale"),)
@@ -91,6 +154,17 @@ class CampaignText(OnThePage, Base):
     body: Mapped[str]
     demands: Mapped[list[str]]
     outcome: Mapped[str | None]
+    version_id: Mapped[int] = mapped_column(ForeignKey("text_versions.id"))
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str | None]
+
+    version: Mapped[TextVersion] = relationship(lazy="joined", innerjoin=True)
+
+    def state_beside(self, original: "CampaignText") -> TextState:
+        """How it stands to the original."""
+        if self.locale == original.locale:
+            return TextState.ORIGINAL
+        return TextState.OLDER if self.changed_at < original.changed_at else TextState.TRANSLATED
 
 
 class Person(OnThePage, Base):
@@ -106,6 +180,24 @@ class Person(OnThePage, Base):
     role: Mapped[Translated]
     age: Mapped[int | None]
     since: Mapped[date]
+
+    photo: Mapped["Photo | None"] = relationship(lazy="joined", cascade="all, delete-orphan")
+
+
+class Photo(OnThePage, Base):
+    """The photo of a person, encoded anew in two sizes. Its name is random and is used for one photo only."""
+
+    __tablename__ = "photos"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    alt: Mapped[Translated]
+    width: Mapped[int]
+    height: Mapped[int]
+    narrow: Mapped[bytes] = mapped_column(deferred=True)
+    wide: Mapped[bytes] = mapped_column(deferred=True)
 
 
 class Target(OnThePage, Base):

@@ -1,11 +1,11 @@
-"""Campaigns: one by its slug, and the lists."""
+"""Campaigns: one by its slug, and the lists; versions of a text; photos; people and targets of one campaign."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import column, select, table
+from sqlalchemy.orm import selectinload, undefer_group
 
-from campaign.campaigns.models import SLUG, Campaign, CampaignState
+from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person, Photo, Target, TextVersion
 from campaign.db import Translated, db
 
 
@@ -24,6 +24,50 @@ def campaigns_in(*states: CampaignState) -> Sequence[Campaign]:
     """The campaigns in these states, newest first."""
     chosen = select(Campaign).where(Campaign.state.in_(states)).order_by(Campaign.opened_on.desc(), Campaign.id.desc())
     return db.session.scalars(chosen.options(selectinload(Campaign.texts), selectinload(Campaign.people))).all()
+
+
+def campaigns_of(ids: Collection[int]) -> Sequence[Campaign]:
+    """These campaigns, the newest first."""
+    chosen = select(Campaign).where(Campaign.id.in_(ids)).order_by(Campaign.id.desc())
+    whole = (selectinload(Campaign.texts), selectinload(Campaign.people), selectinload(Campaign.targets))
+    return db.session.scalars(chosen.options(*whole)).all()
+
+
+def is_signed(campaign_id: int) -> bool:
+    """Whether anybody has signed yet, and so fixed the versions of the texts."""
+    fixed = select(TextVersion.id).where(TextVersion.campaign_id == campaign_id, TextVersion.fixed_at.is_not(None))
+    return db.session.scalar(fixed.limit(1)) is not None
+
+
+def versions(campaign_id: int, locale: str) -> Sequence[TextVersion]:
+    """The versions of a text, with their words, the newest first."""
+    found = select(TextVersion).where(TextVersion.campaign_id == campaign_id, TextVersion.locale == locale)
+    return db.session.scalars(found.order_by(TextVersion.number.desc()).options(undefer_group("words"))).all()
+
+
+def person_of(campaign_id: int, person_id: int) -> Person | None:
+    """A person of this campaign."""
+    return db.session.scalar(select(Person).where(Person.id == person_id, Person.campaign_id == campaign_id))
+
+
+def target_of(campaign_id: int, target_id: int) -> Target | None:
+    """A target of this campaign."""
+    return db.session.scalar(select(Target).where(Target.id == target_id, Target.campaign_id == campaign_id))
+
+
+_STATUS_CHANGES = table("status_changes", column("person_id"))
+"""The timeline's, which stands above this room: asked for by its name only."""
+
+
+def has_history(person_id: int) -> bool:
+    """Whether an update, published or not, says how it stands with this person."""
+    told = select(_STATUS_CHANGES.c.person_id).where(_STATUS_CHANGES.c.person_id == person_id)
+    return db.session.scalar(told.limit(1)) is not None
+
+
+def photo_file(name: str, *, is_wide: bool) -> bytes | None:
+    """A photo's bytes by its random name."""
+    return db.session.scalar(select(Photo.wide if is_wide else Photo.narrow).where(Photo.name == name))
 
 
 def in_locale(texts: Translated, locale: str, original: str) -> str:

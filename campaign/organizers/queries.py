@@ -1,6 +1,6 @@
 """Who may do what, who is signed in, what waits for a second person, and the log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -70,6 +70,14 @@ def open_approvals(campaign_id: int) -> Sequence[Approval]:
     """What waits for a second organizer, oldest first."""
     waiting = select(Approval).where(Approval.campaign_id == campaign_id, Approval.decided_at.is_(None))
     return db.session.scalars(waiting.order_by(Approval.id).options(joinedload(Approval.asked_by))).all()
+
+
+def open_approval_counts(campaign_ids: Collection[int]) -> dict[int, int]:
+    """How many acts wait for a second organizer, by campaign; none where none waits."""
+    waiting = select(Approval.campaign_id, func.count().label("waiting")).where(
+        Approval.campaign_id.in_(campaign_ids), Approval.decided_at.is_(None)
+    )
+    return {row.campaign_id: row.waiting for row in db.session.execute(waiting.group_by(Approval.campaign_id))}
 
 
 def approval_for(act: str, campaign_id: int, subject_id: int | None = None) -> Approval | None:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from campaign import clock
-from campaign.campaigns.models import SLUG, Campaign, CampaignState
+from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person
 from campaign.campaigns.queries import campaigns_in, in_locale
 from campaign.campaigns.views import campaign_or_404
 from campaign.db import db
@@ -64,19 +64,33 @@ def _stamp(slug: str, **_values: str) -> Hashable:
 @cached_page(_stamp)
 def campaign(locale: str, slug: str) -> str:
     """The campaign page: the same bytes for everybody."""
-    found = campaign_or_404(slug)
-    return render_template(
-        "pages/campaign.html",
-        **_card(found, locale),
-        targets=[
-            {"kind": target.kind, "name": in_locale(target.name, locale, found.locale)} for target in found.targets
+    return render_template("pages/campaign.html", **shown(campaign_or_404(slug), locale))
+
+
+def shown(campaign: Campaign, locale: str) -> dict[str, object]:
+    """All that the page of a campaign shows."""
+    return {
+        **_card(campaign, locale),
+        "photos": [_photo(person, locale, campaign.locale) for person in campaign.people],
+        "targets": [
+            {"kind": target.kind, "name": in_locale(target.name, locale, campaign.locale)}
+            for target in campaign.targets
         ],
-        updates=[entry(update, locale) for update in published_updates(found.id, NEWEST_UPDATES)],
-        statements=published_statements(found.id, NEWEST_STATEMENTS),
-        endorsements=endorsements(found.id),
-        form=SignForm(formdata=None),
-        follow_form=FollowForm(formdata=None),
-    )
+        "updates": [entry(update, locale) for update in published_updates(campaign.id, NEWEST_UPDATES)],
+        "statements": published_statements(campaign.id, NEWEST_STATEMENTS),
+        "endorsements": endorsements(campaign.id),
+        "form": SignForm(formdata=None),
+        "follow_form": FollowForm(formdata=None),
+    }
+
+
+def _photo(person: Person, locale: str, original: str) -> dict[str, object] | None:
+    """A person's photo, with the words for those who do not see it; None where there is none."""
+    photo = person.photo
+    if photo is None:
+        return None
+    alt = in_locale(photo.alt, locale, original) or in_locale(person.name, locale, original)
+    return {"name": photo.name, "alt": alt, "width": photo.width, "height": photo.height}
 
 
 @bp.get("/healthz")

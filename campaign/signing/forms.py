@@ -4,7 +4,7 @@ from functools import cache
 
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from wtforms import RadioField, SelectChoice, StringField
+from wtforms import HiddenField, RadioField, SelectChoice, StringField
 from wtforms.widgets import html_params
 
 from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
@@ -82,11 +82,14 @@ class SignForm(PublicForm):
     appear = _appear_field()
     news = _news_field(NEWS)
     statement = statement_field()
+    version = HiddenField()
 
     def request(self) -> Request:
-        """What was typed, ready to be sealed."""
-        typed = {name: value for name, value in self.data.items() if name != "website"}
-        return Request(kind="sign", locale=current_locale(), **typed)
+        """What was typed, ready to be sealed; and the number of the version of the text that was shown."""
+        typed = {name: value for name, value in self.data.items() if name not in ("website", "version")}
+        shown = self.version.data or ""
+        version_id = int(shown) if shown.isascii() and shown.isdecimal() and len(shown) < 10 else None
+        return Request(kind="sign", locale=current_locale(), text_version_id=version_id, **typed)
 
 
 class FollowForm(PublicForm):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import Campaign, TextVersion
 from campaign.db import Base, one_of, partial_index
 from campaign.mailing.models import News, Reader
 
@@ -86,8 +86,10 @@ class Signature(Base):
     commitment: Mapped[bytes] = mapped_column(unique=True)
     signed_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
+    text_version_id: Mapped[int | None] = mapped_column(ForeignKey("text_versions.id"))
 
     campaign: Mapped[Campaign] = relationship()
+    text_version: Mapped[TextVersion | None] = relationship()
     reader: Mapped[Reader] = relationship()
 
     @property

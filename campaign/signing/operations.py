@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import delete
 
 from campaign.campaigns.models import Campaign, revised
+from campaign.campaigns.operations import version_signed
 from campaign.db import db
 from campaign.ledger.models import Change
 from campaign.ledger.operations import owe
@@ -44,6 +45,7 @@ class Request:
     city: str = ""
     affiliation: str = ""
     statement: str = ""
+    text_version_id: int | None = None
 
     def private_part(self) -> bytes:
         """What stays sealed until the signing is confirmed."""
@@ -121,6 +123,7 @@ def _add_pending(request: Request, at: Answering) -> Signature:
         secret=secret,
         commitment=commitment,
         signed_at=at.now,
+        text_version=version_signed(at.campaign, request.text_version_id, request.locale, at.now),
     )
     db.session.add(signature)
     db.session.flush()

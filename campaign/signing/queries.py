@@ -1,6 +1,6 @@
 """Signatures: a reader's own, and the public list by pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,7 +83,8 @@ class Progress:
 
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
-    return Progress(public_count(campaign.id), campaign.goal)
+    count = public_count(campaign.id)
+    return Progress(count, campaign.goal_at(count))
 
 
 def count_unknown_to_ledger(campaign_id: int) -> int:
@@ -101,6 +102,14 @@ def page_state(slug: str) -> Select[tuple[int, int, int | None]]:
     newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == Campaign.id)
     count = newest.order_by(LedgerEntry.number.desc()).limit(1).correlate(Campaign).scalar_subquery()
     return select(Campaign.id, Campaign.revision, count).where(Campaign.slug == slug)
+
+
+def counts_of(campaign_ids: Collection[int]) -> dict[int, int]:
+    """The public counts of several campaigns, in one query."""
+    newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == Campaign.id)
+    count = newest.order_by(LedgerEntry.number.desc()).limit(1).correlate(Campaign).scalar_subquery()
+    rows = db.session.execute(select(Campaign.id, count.label("signed")).where(Campaign.id.in_(campaign_ids)))
+    return {row.id: row.signed or 0 for row in rows}
 
 
 def count_confirmed(campaign_id: int) -> int:
