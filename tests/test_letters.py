@@ -30,6 +30,8 @@ from campaign.i18n import direction, speaking
 from campaign.importing import import_campaign
 from campaign.mailing.letters import CONFIRM, DATE, MESSAGE_ID, TO, UNSUBSCRIBE, YOURS, Letter, Skeleton
 from campaign.mailing.models import Reader
+from campaign.organizers.models import Approval, Organizer
+from campaign.organizers.operations import Wish, ask_second
 from campaign.signing.models import Signature, new_secret
 from campaign.statements.models import Statement
 from campaign.timeline.operations import UpdateDraft, add_update, publish
@@ -104,7 +106,24 @@ def subjects(house: Flask) -> dict[str, int]:
     told = [add_update(campaign, draft) for draft in (release, hearing)]
     for update in told:
         publish(update, clock.now(), is_told=False)
-    return {"campaign": campaign.id, "update": told[0].id, "news": told[1].id, "statement": statement(campaign).id}
+    asked = approval(campaign)
+    return {
+        "campaign": campaign.id,
+        "update": told[0].id,
+        "news": told[1].id,
+        "statement": statement(campaign).id,
+        "organizer": asked.asked_by_id,
+        "approval": asked.id,
+    }
+
+
+def approval(campaign: Campaign) -> Approval:
+    """Something that an organizer asked for."""
+    now = clock.now()
+    reader = Reader(sealed_address=b"x", fingerprint=b"x", locale="en", news="none", created_at=now, confirmed_at=now)
+    organizer = Organizer(reader=reader, username="Rosa <Example>", locale="en", invited_at=now)
+    db.session.add(organizer)
+    return ask_second(Wish("publish", campaign.id), organizer, now)
 
 
 def statement(campaign: Campaign) -> Statement:
@@ -134,11 +153,21 @@ CASES = {
     "statement_published": ("statement_published", "statement"),
     "update": ("update", "update"),
     "update-news": ("update", "news"),
+    "invitation": ("invitation", None),
+    "added": ("added", "organizer"),
+    "reset_password": ("reset_password", "organizer"),
+    "approval_asked": ("approval_asked", "approval"),
 }
-SAYS = dict.fromkeys(CASES, TITLES) | {
-    "update": {locale: title for locale, (title, _body) in NEWS.items()},
-    "update-news": dict.fromkeys(NEWS, "A hearing <again>"),
-}
+TO_ORGANIZERS = ("invitation", "added", "reset_password", "approval_asked")
+"""They belong to no campaign's list."""
+SAYS = (
+    dict.fromkeys(CASES, TITLES)
+    | {name: dict.fromkeys(TITLES, "") for name in TO_ORGANIZERS}
+    | {
+        "update": {locale: title for locale, (title, _body) in NEWS.items()},
+        "update-news": dict.fromkeys(NEWS, "A hearing <again>"),
+    }
+)
 """What the subject holds, whole."""
 each_letter = pytest.mark.parametrize(
     ("name", "locale"),
@@ -178,10 +207,13 @@ def test_headers_are_as_the_standards_ask(subjects: dict[str, int], name: str, l
     """One-click unsubscribing (RFC 8058), List-Id (RFC 2919), RFC 3834: each on one line, spelled out."""
     letter = read(content(name, locale, subjects))
     lines = {line.partition(b": ")[0].decode(): line.partition(b": ")[2].decode() for line in letter.raw_headers}
-    unsubscribe = f"<https://campaign.example/{locale}/unsubscribe/{SLOTS[UNSUBSCRIBE]}>"
-    assert lines["List-Unsubscribe"] == unsubscribe
-    assert lines["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert lines["List-Id"] == "<release-them.campaign.example>"
+    listed = {header: value for header, value in lines.items() if header.startswith("List-")}
+    of_a_campaign = {
+        "List-Unsubscribe": f"<https://campaign.example/{locale}/unsubscribe/{SLOTS[UNSUBSCRIBE]}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Id": "<release-them.campaign.example>",
+    }
+    assert listed == ({} if name in TO_ORGANIZERS else of_a_campaign)
     assert lines["Auto-Submitted"] == "auto-generated"
     assert lines["Message-ID"] == f"<{SLOTS[MESSAGE_ID]}@campaign.example>"
     assert (lines["To"], lines["Date"]) == (SLOTS[TO], SLOTS[DATE])
