@@ -121,9 +121,7 @@ def _write_demo_settings(file: Path, port: int) -> None:
 @main.command("invite")
 @click.argument("email")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="owner", show_default=True)
-@click.option(
-    "--campaign", "slugs", multiple=True, help="A campaign, or several; else all there are."
-)
+@click.option("--campaign", "slugs", multiple=True, help="A campaign, or several; else all there are.")
 @click.option("--language", default=DEFAULT_LOCALE, show_default=True)
 def invite_(email: str, role: str, slugs: tuple[str, ...], language: str) -> None:
     """Invite an organizer by mail; prints the link, too."""
