@@ -17,7 +17,7 @@ from campaign.campaigns.models import Campaign, Photo
 from campaign.campaigns.photos import MOST_BYTES, Encoded, NotAPhoto, TooLarge, encode
 from campaign.db import db
 from tests import test_campaign_editing
-from tests.organizers_in import Organizers, token_in
+from tests.organizers_in import token_in
 from tests.test_campaign_editing import PAGE, Desk, one_database
 
 campaign, owner, desk = test_campaign_editing.campaign, test_campaign_editing.owner, test_campaign_editing.desk
