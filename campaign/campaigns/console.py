@@ -75,7 +75,8 @@ def found() -> ResponseReturnValue:
     try:
         campaign = add_campaign(form.campaign_draft(), clock.now(), acting().organizer.name)
     except Refusal as error:
-        return render_template("console/campaigns/found.html", form=form), refused(form, error)
+        status = refused(form, error)
+        return render_template("console/campaigns/found.html", form=form), status
     join(acting().organizer, campaign.id, Role.OWNER, clock.now())
     audit("campaign.founded", campaign.id)
     page = url_for("console.campaign_overview", campaign_id=campaign.id)
@@ -242,7 +243,8 @@ def campaign_close(campaign_id: int) -> ResponseReturnValue:
     try:
         close_campaign(campaign, state, translated(form, "outcome"), writing())
     except Refusal as error:
-        return _state_page(campaign, form), refused(form, error)
+        status = refused(form, error)
+        return _state_page(campaign, form), status
     audit(f"campaign.{state}", campaign_id)
     db.session.commit()
     flash(_("Saved. The page tells it from now on."), "good")

@@ -18,7 +18,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import NumberRange, Optional, ValidationError
+from wtforms.validators import NumberRange, Optional, StopValidation, ValidationError
 
 from campaign import clock
 from campaign.campaigns.models import HIGHEST_GOAL, TARGET_KINDS, Campaign, CampaignText, Person, Photo, Target
@@ -119,6 +119,12 @@ class TextForm(_Words):
         return (self.seen.data or "") == (text.changed_at.isoformat() if text else "")
 
 
+def _with_a_name(form: ConsoleForm, field: DateField) -> None:
+    """Whoever has a name has a day on which it began."""
+    if form["person_name"].data and field.data is None:
+        raise StopValidation(_("Please give the day on which the person was taken."))
+
+
 class FoundForm(_Words):
     """What a new campaign begins with: a language, a text, an address; perhaps a person."""
 
@@ -130,7 +136,7 @@ class FoundForm(_Words):
         render_kw={"maxlength": 63, "dir": "ltr", "autocapitalize": "none", "spellcheck": "false"},
     )
     person_name = _line(_l("Name of the person"), longest=120)
-    person_since = DateField(_l("Taken on"), validators=[Optional(), _of_today])
+    person_since = DateField(_l("Taken on"), validators=[_with_a_name, Optional(), _of_today])
 
     def validate_slug(self, field: StringField) -> None:
         """An address made from the title, where it can be; else it is asked for."""
@@ -139,11 +145,6 @@ class FoundForm(_Words):
             raise ValidationError(
                 _("No address can be made from this title. Please write one, in the letters a to z: release-amin.")
             )
-
-    def validate_person_since(self, field: DateField) -> None:
-        """Whoever has a name has a day on which it began."""
-        if self.person_name.data and field.data is None:
-            raise ValidationError(_("Please give the day on which the person was taken."))
 
     def campaign_draft(self) -> CampaignDraft:
         """The campaign as it was typed."""

@@ -72,7 +72,8 @@ def person_new(campaign_id: int) -> ResponseReturnValue:
     try:
         person = add_person(campaign, form.draft())
     except Refusal as error:
-        return _person_page(campaign, None, form), refused(form, error)
+        status = refused(form, error)
+        return _person_page(campaign, None, form), status
     return _saved(campaign_id, "person.added", person=person.id)
 
 
@@ -87,7 +88,8 @@ def person_edit(campaign_id: int, person_id: int) -> ResponseReturnValue:
     try:
         change_person(person, _as_allowed(campaign, person, form.draft()))
     except Refusal as error:
-        return _person_page(campaign, person, form), refused(form, error)
+        status = refused(form, error)
+        return _person_page(campaign, person, form), status
     return _saved(campaign_id, "person.changed", person=person.id)
 
 
@@ -139,7 +141,8 @@ def person_remove(campaign_id: int, person_id: int) -> ResponseReturnValue:
         remove_person(campaign, person)
     except Refusal as error:
         form = PersonForm.beside(person)
-        return _person_page(campaign, person, form), refused(form, error)
+        status = refused(form, error)
+        return _person_page(campaign, person, form), status
     flash(_("Removed."), "good")
     return _saved(campaign_id, "person.removed", person=person_id)
 
@@ -197,7 +200,8 @@ def target_new(campaign_id: int) -> ResponseReturnValue:
     try:
         target = add_target(campaign, form.draft())
     except Refusal as error:
-        return _target_page(campaign, None, form), refused(form, error)
+        status = refused(form, error)
+        return _target_page(campaign, None, form), status
     return _saved(campaign_id, "target.added", target=target.id)
 
 
@@ -212,7 +216,8 @@ def target_edit(campaign_id: int, target_id: int) -> ResponseReturnValue:
     try:
         change_target(target, form.draft())
     except Refusal as error:
-        return _target_page(campaign, target, form), refused(form, error)
+        status = refused(form, error)
+        return _target_page(campaign, target, form), status
     return _saved(campaign_id, "target.changed", target=target_id)
 
 

@@ -20,7 +20,8 @@ NARROW, WIDE = 480, 960
 QUALITY = 80
 FORMATS = ("JPEG", "PNG", "WEBP")
 
-_CANNOT = (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_CANNOT = (OSError, ValueError, SyntaxError, MemoryError)
 """What Pillow raises at files that are broken, lie, or are not what they seem."""
 
 
@@ -50,6 +51,8 @@ def encode(content: bytes) -> Encoded:
             _check_size(*image.size)
             image.draft("RGB", (WIDE * 2, WIDE * 2))  # a JPEG is decoded no larger than needed
             upright = _flat(ImageOps.exif_transpose(image))
+    except _BOMB:
+        raise _too_many_pixels() from None
     except _CANNOT:
         raise NotAPhoto(_("This file cannot be read as a photo. JPEG, PNG and WebP can be used.")) from None
     narrow, wide = _resized(upright, NARROW), _resized(upright, WIDE)
@@ -66,7 +69,7 @@ def _check_before_decoding(content: bytes) -> None:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
-        raise TooLarge(_("The photo has more than 24 million pixels. Please make it smaller first."))
+        raise _too_many_pixels()
     if min(width, height) < FEWEST or max(width, height) > LONGEST * min(width, height):
         raise NotAPhoto(
             _(
@@ -74,6 +77,10 @@ def _check_size(width: int, height: int) -> None:
                 "and none may be more than three times the other."
             )
         )
+
+
+def _too_many_pixels() -> TooLarge:
+    return TooLarge(_("The photo has more than 24 million pixels. Please make it smaller first."))
 
 
 def _webp_size(head: bytes) -> tuple[int, int] | None:
