@@ -15,7 +15,7 @@ from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
 from campaign.signing.forms import FollowForm, SignForm
 from campaign.signing.queries import page_state, progress
-from campaign.statements.queries import endorsements, published_statements
+from campaign.statements.queries import MOST_ENDORSEMENTS, backers, published_endorsements, published_statements
 from campaign.timeline.queries import entry, freedom, published_updates, standings
 
 bp = Blueprint("pages", __name__)
@@ -73,7 +73,8 @@ def campaign(locale: str, slug: str) -> str:
         ],
         updates=[entry(update, locale) for update in published_updates(found.id, NEWEST_UPDATES)],
         statements=published_statements(found.id, NEWEST_STATEMENTS),
-        endorsements=endorsements(found.id),
+        endorsements=published_endorsements(found.id, locale, MOST_ENDORSEMENTS),
+        endorsed=backers(found.id),
         form=SignForm(formdata=None),
         follow_form=FollowForm(formdata=None),
     )
