@@ -175,6 +175,6 @@ def erase(reader: Reader) -> None:
     signature = confirmed_signature(reader.id)
     if signature is not None:
         withdraw(signature)
-    else:
+    elif reader.campaign_id is not None:
         db.session.execute(revised([reader.campaign_id]))  # an endorsement may go with the reader
     forget_reader(reader)
