@@ -25,6 +25,7 @@ from campaign.pagecache import PageCache
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import views as signing
+from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import views as timeline
 from campaign.web import init_web
@@ -32,7 +33,7 @@ from campaign.work import Engine
 
 ROOMS = (mailing.bp, organizers.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members,)
+CONSOLE = (members, moderation)
 """The modules that add their pages to the console."""
 
 

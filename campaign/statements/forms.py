@@ -1,17 +1,20 @@
-"""The forms for a statement, and for an endorsement."""
+"""The forms for a statement, for an endorsement, and for what moderators decide."""
 
 import unicodedata
 from enum import StrEnum
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import Field, RadioField, SelectChoice, StringField
-from wtforms.validators import ValidationError
+from wtforms import Field, HiddenField, IntegerField, RadioField, SelectChoice, SelectField, StringField
+from wtforms.validators import AnyOf, Optional, ValidationError
+from wtforms.widgets import HiddenInput
 
-from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
+from campaign.forms import ConsoleForm, PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
 from campaign.i18n import countries, current_locale
 from campaign.signing.forms import CountryField
 from campaign.signing.operations import Request
-from campaign.statements.operations import EndorsementDraft, request_to_endorse
+from campaign.statements.models import Act, Reason
+from campaign.statements.operations import EndorsementDraft, Verdict, request_to_endorse
 
 MOST_MEMBERS = 1_000_000_000
 
@@ -29,9 +32,14 @@ class Capacity(StrEnum):
     PERSONAL = "personal"
 
 
+def _choice(value: str, label: object) -> SelectChoice:
+    """A choice whose label is translated when it is shown."""
+    return SelectChoice(value, label)  # type: ignore[arg-type]
+
+
 CAPACITIES = [
-    SelectChoice(Capacity.MANDATED.value, _l("On behalf of the organisation")),  # type: ignore[arg-type]
-    SelectChoice(Capacity.PERSONAL.value, _l("In a personal capacity")),  # type: ignore[arg-type]
+    _choice(Capacity.MANDATED, _l("On behalf of the organisation")),
+    _choice(Capacity.PERSONAL, _l("In a personal capacity")),
 ]
 
 
@@ -96,3 +104,47 @@ class EndorsementForm(PublicForm):
             statement={locale: self.statement.data} if self.statement.data else None,
         )
         return request_to_endorse(locale, self.email.data or "", draft)
+
+
+# For moderators
+
+REASONS = {
+    Reason.SPAM: _l("Advertising or spam"),
+    Reason.INSULT: _l("Hate or insult"),
+    Reason.DANGER: _l("Could put somebody in danger"),
+    Reason.PRIVATE: _l("Tells something private of others"),
+    Reason.FALSE: _l("Not true, or cannot be shown to be"),
+    Reason.OFF_TOPIC: _l("Not about this campaign"),
+    Reason.UNPROVEN: _l("Not shown to speak for the organisation"),
+    Reason.OTHER: _l("Another reason"),
+}
+
+
+class DecisionForm(ConsoleForm):
+    """What a moderator decides; `seen` is the newest decision that the page showed, `next` where to go on."""
+
+    act = HiddenField(validators=[AnyOf([act.value for act in Act])])
+    reason = SelectField(
+        _l("Reason"),
+        choices=[_choice("", _l("Choose…")), *(_choice(reason, words) for reason, words in REASONS.items())],
+    )
+    note = StringField(
+        _l("In your own words"), filters=[one_line], validators=[at_most(500)], render_kw={"maxlength": 500}
+    )
+    seen = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    next = HiddenField()
+
+    def __init__(self, *arguments: Any, prefix: str, **named: Any) -> None:
+        super().__init__(*arguments, prefix=f"{prefix}-", **named)
+        self.key = prefix
+
+    def validate_reason(self, field: Field) -> None:
+        """Nothing is rejected without a reason."""
+        if self.act.data in list(Act) and not self.verdict().is_explained:
+            raise ValidationError(_l("Please say why: choose a reason, or write one."))
+
+    def verdict(self) -> Verdict:
+        """What is decided; a reason is kept only where something is rejected."""
+        act = Act(self.act.data)
+        reason = Reason(self.reason.data) if self.reason.data in list(Reason) and act == Act.REJECTED else None
+        return Verdict(act, reason, self.note.data or None)

@@ -171,6 +171,8 @@ class Decision(Base):
     made_at: Mapped[datetime]
 
     organizer: Mapped[Organizer | None] = relationship()
+    statement: Mapped[Statement | None] = relationship()
+    endorsement: Mapped[Endorsement | None] = relationship()
 
     @classmethod
     def about(cls, kind: str) -> InstrumentedAttribute[int | None]:

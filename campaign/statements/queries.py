@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, tuple_, union_all
-from sqlalchemy.orm import aliased, contains_eager, joinedload
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, literal, or_, select, tuple_, union_all
+from sqlalchemy.orm import contains_eager, joinedload
 
 from campaign.campaigns.queries import in_locale
 from campaign.db import db
@@ -318,28 +318,25 @@ def newest_decision(item: Item) -> Decision | None:
 
 def last_decision_by(campaign_id: int, organizer_id: int) -> Decision | None:
     """The last decision of an organizer in a campaign, if nobody has decided otherwise since and it can be undone."""
-    last = db.session.scalar(
-        select(Decision)
-        .where(Decision.campaign_id == campaign_id, Decision.organizer_id == organizer_id)
-        .order_by(Decision.id.desc())
-        .limit(1)
-    )
-    if last is None or last.act == Act.RETURNED:
-        return None
-    later = aliased(Decision)
-    same = or_(later.statement_id == last.statement_id, later.endorsement_id == last.endorsement_id)
-    return None if db.session.scalar(select(later.id).where(later.id > last.id, same).limit(1)) else last
+    mine = select(Decision).where(Decision.campaign_id == campaign_id, Decision.organizer_id == organizer_id)
+    with_item = (joinedload(Decision.statement), joinedload(Decision.endorsement))
+    last = db.session.scalar(mine.order_by(Decision.id.desc()).limit(1).options(*with_item))
+    item = last.statement or last.endorsement if last else None
+    newest = newest_decision(item) if item else None
+    return last if last is newest and last and last.act != Act.RETURNED else None
 
 
-def count_in(campaign_id: int, tab: Tab) -> int:
-    """How many stand in a list."""
-    counts = [
-        select(func.count()).select_from(model).where(
-            model.campaign_id == campaign_id, is_in(model, *_STATES[tab]), _is_shown(model)
-        ).scalar_subquery()
-        for model in (Statement, Endorsement)
-    ]  # fmt: skip
-    return db.session.scalar(select(counts[0] + counts[1])) or 0
+def counts(campaign_id: int) -> dict[Tab, int]:
+    """How many wait, and how many are on hold."""
+    tabs = (Tab.WAITING, Tab.HELD)
+    sums = [_count(Statement, campaign_id, tab) + _count(Endorsement, campaign_id, tab) for tab in tabs]
+    return dict(zip(tabs, db.session.execute(select(*sums)).one(), strict=True))
+
+
+def _count(model: type[Item], campaign_id: int, tab: Tab) -> ScalarSelect[int]:
+    there = select(func.count()).select_from(model)
+    wanted = there.where(model.campaign_id == campaign_id, is_in(model, *_STATES[tab]), _is_shown(model))
+    return wanted.scalar_subquery()
 
 
 def waiting_statements() -> Sequence[Statement]:
