@@ -132,6 +132,8 @@ CASES = {
     "already_signed": ("already_signed", None),
     "already_follows": ("already_follows", None),
     "statement_published": ("statement_published", "statement"),
+    "confirm_endorsement": ("confirm_endorsement", None),
+    "endorsement_published": ("endorsement_published", "endorsement"),
     "update": ("update", "update"),
     "update-news": ("update", "news"),
 }

@@ -117,7 +117,7 @@ def statement_decide_chosen(campaign_id: int) -> ResponseReturnValue:
         flash(_("Nothing was ticked."), "bad")
         return redirect(_url(campaign_id), 303)
     if not form.validate_on_submit():
-        flash(" ".join(sentence for sentences in form.errors.values() for sentence in sentences), "bad")
+        flash(" ".join(str(sentence) for sentences in form.errors.values() for sentence in sentences), "bad")
         return redirect(_url(campaign_id), 303)
     _tell_how_many(sum(_is_decided(case, form.verdict(), seen) for case, seen in chosen), len(chosen))
     db.session.commit()

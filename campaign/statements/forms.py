@@ -127,6 +127,7 @@ class DecisionForm(ConsoleForm):
     reason = SelectField(
         _l("Reason"),
         choices=[_choice("", _l("Choose…")), *(_choice(reason, words) for reason, words in REASONS.items())],
+        validate_choice=False,  # whoever approves sends none
     )
     note = StringField(
         _l("In your own words"), filters=[one_line], validators=[at_most(500)], render_kw={"maxlength": 500}
@@ -140,6 +141,8 @@ class DecisionForm(ConsoleForm):
 
     def validate_reason(self, field: Field) -> None:
         """Nothing is rejected without a reason."""
+        if field.data and field.data not in list(Reason):
+            raise ValidationError(_l("Please choose a reason from the list."))
         if self.act.data in list(Act) and not self.verdict().is_explained:
             raise ValidationError(_l("Please say why: choose a reason, or write one."))
 
