@@ -32,6 +32,7 @@ from campaign.mailing.letters import CONFIRM, DATE, MESSAGE_ID, TO, UNSUBSCRIBE,
 from campaign.mailing.models import Reader
 from campaign.signing.models import Signature, new_secret
 from campaign.statements.models import Statement
+from campaign.statements.operations import EndorsementDraft, add_endorsement
 from campaign.timeline.operations import UpdateDraft, add_update, publish
 from campaign.worker import LETTERS
 from tests.letters_in import read
@@ -104,7 +105,9 @@ def subjects(house: Flask) -> dict[str, int]:
     told = [add_update(campaign, draft) for draft in (release, hearing)]
     for update in told:
         publish(update, clock.now(), is_told=False)
-    return {"campaign": campaign.id, "update": told[0].id, "news": told[1].id, "statement": statement(campaign).id}
+    backing = add_endorsement(campaign.id, EndorsementDraft("Postal <Union> اتحاد"), clock.now())
+    return {"campaign": campaign.id, "update": told[0].id, "news": told[1].id, "statement": statement(campaign).id,
+            "endorsement": backing.id}  # fmt: skip
 
 
 def statement(campaign: Campaign) -> Statement:

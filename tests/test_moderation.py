@@ -334,32 +334,34 @@ def test_by_keyboard(stack: Stack, app: Flask, organizers: Organizers, page: Pag
     """j, k, a, r, h, x, u and ?: a whole queue without a mouse; nothing is decided while a reason is typed."""
     stack.start_web()
     campaign = db.session.query(Campaign).one()
-    first, second, third = (said(campaign, body, minutes=at) for at, body in enumerate(("One", "Two", "Three")))
+    first, second, third = (said(campaign, body, minutes=at).id for at, body in enumerate(("One", "Two", "Three")))
+    url = f"{stack.url}/console/{campaign.id}/moderation/"
     account = organizers.add("Mina", Role.MODERATOR, campaign.id)
     enter(page, stack, organizers, account)
-    page.goto(f"{stack.url}/console/{campaign.id}/moderation/")
-    expect(page.locator(f"#statement-{first.id}")).to_be_focused()
+    db.session.commit()  # the test holds no lock while the web works
+    page.goto(url)
+    expect(page.locator(f"#statement-{first}")).to_be_focused()
     page.keyboard.press("j")
-    expect(page.locator(f"#statement-{second.id}")).to_be_focused()
+    expect(page.locator(f"#statement-{second}")).to_be_focused()
     page.keyboard.press("k")
     page.keyboard.press("a")
-    expect(page.locator(f"#statement-{second.id}")).to_be_focused()
+    expect(page.locator(f"#statement-{second}")).to_be_focused()
     page.keyboard.press("r")
     page.keyboard.press("Tab")
     page.keyboard.type("a rahu reason")
     page.keyboard.press("Enter")
-    expect(page.locator(f"#statement-{third.id}")).to_be_focused()
+    expect(page.locator(f"#statement-{third}")).to_be_focused()
     expect(page.locator(".last")).to_contain_text("Rejected")
     page.keyboard.press("u")
-    expect(page.locator(f"#statement-{second.id}")).to_be_focused()
+    expect(page.locator(f"#statement-{second}")).to_be_focused()
     page.keyboard.press("h")
-    expect(page.locator(f"#statement-{third.id}")).to_be_focused()
+    expect(page.locator(f"#statement-{third}")).to_be_focused()
     page.keyboard.press("x")
-    expect(page.locator(f"#statement-{third.id} [name=chosen]")).to_be_checked()
+    expect(page.locator(f"#statement-{third} [name=chosen]")).to_be_checked()
     page.keyboard.press("?")
     expect(page.locator(".keys dl")).to_be_visible()
     db.session.rollback()
-    states = [db.session.get_one(Statement, item.id).state for item in (first, second, third)]
+    states = [db.session.get_one(Statement, number).state for number in (first, second, third)]
     assert states == ["published", "held", "waiting"]
     note = db.session.query(Decision).where(Decision.act == "rejected").one().note
     assert note == "a rahu reason"
