@@ -31,9 +31,9 @@ from campaign.organizers.operations import log_act
 from campaign.organizers.tasks import enlist, write_invitation
 from campaign.sealing import EmailAddress
 from campaign.signing.queries import count_confirmed, count_unknown_to_ledger
-from campaign.statements.models import Statement
-from campaign.statements.operations import approve, reject
-from campaign.statements.queries import waiting_statements
+from campaign.statements.models import Act, Item
+from campaign.statements.operations import Moderator, Verdict, approve, decide
+from campaign.statements.queries import case_of, waiting_endorsements, waiting_statements
 from campaign.timeline.models import Update
 from campaign.timeline.operations import UpdateDraft, add_update, is_told_already, publish, retract
 from campaign.timeline.queries import published_update
@@ -209,43 +209,76 @@ def retract_(slug: str, number: int, reason: str) -> None:
 
 @main.group()
 def moderate() -> None:
-    """List, approve or reject statements."""
+    """List, approve, reject or hold statements (7) and endorsements (e7)."""
 
 
 @moderate.command("list")
 def moderate_list() -> None:
-    """The statements that wait, oldest first."""
+    """The statements and endorsements that wait, oldest first."""
     _app()
-    waiting = waiting_statements()
-    for statement in waiting:
-        click.echo(
-            f"{statement.id}  {statement.signature.public_name or '(only counted)'}, {statement.signature.country}"
-        )
-        click.echo("    " + statement.body.replace("\n", "\n    "))
-    click.echo(f"{len(waiting)} waiting.")
+    statements, endorsements = waiting_statements(), waiting_endorsements()
+    for statement in statements:
+        by = statement.signature
+        _show(f"{statement.id}  {by.public_name or '(only counted)'}, {by.country}", statement.body)
+    for endorsement in endorsements:
+        capacity = "in a personal capacity" if endorsement.is_personal else "on behalf of the organisation"
+        speaker = f"{endorsement.speaker} {capacity}, by an address at {endorsement.proved_domain}"
+        words = next(iter((endorsement.statement or {}).values()), "")
+        _show(f"e{endorsement.id}  {endorsement.organisation}, {endorsement.country}: {speaker}", words)
+    click.echo(f"{len(statements) + len(endorsements)} waiting.")
+
+
+def _show(line: str, words: str) -> None:
+    click.echo(line)
+    if words:
+        click.echo("    " + words.replace("\n", "\n    "))
 
 
 @moderate.command("approve")
-@click.argument("numbers", type=int, nargs=-1, required=True)
-def moderate_approve(numbers: tuple[int, ...]) -> None:
-    """Publish statements; their signers get a letter."""
+@click.argument("numbers", nargs=-1, required=True)
+def moderate_approve(numbers: tuple[str, ...]) -> None:
+    """Publish; whoever wrote it gets a letter."""
     _app()
-    for number in numbers:
-        approve(_statement(number), clock.now())
+    for item in [_item(number) for number in numbers]:
+        if approve(item, clock.now()):
+            log_act(f"{item.kind}.{Act.PUBLISHED}", item.campaign_id, None, clock.now(), number=item.id)
     db.session.commit()
     wake("letters")
     click.echo(f"Approved {len(numbers)}.")
 
 
 @moderate.command("reject")
-@click.argument("number", type=int)
+@click.argument("number")
 @click.option("--reason", required=True)
-def moderate_reject(number: int, reason: str) -> None:
-    """Keep a statement from showing."""
-    _app()
-    reject(_statement(number), reason)
-    db.session.commit()
+def moderate_reject(number: str, reason: str) -> None:
+    """Keep from showing; the reason is kept for the team."""
+    _decide(number, Verdict(Act.REJECTED, note=reason))
     click.echo(f"Rejected {number}.")
+
+
+@moderate.command("hold")
+@click.argument("number")
+@click.option("--note")
+def moderate_hold(number: str, note: str | None) -> None:
+    """Put aside, to decide later."""
+    _decide(number, Verdict(Act.HELD, note=note))
+    click.echo(f"Put {number} on hold.")
+
+
+@moderate.command("undo")
+@click.argument("number")
+def moderate_undo(number: str) -> None:
+    """Take a decision back: it waits again."""
+    _decide(number, Verdict(Act.RETURNED))
+    click.echo(f"{number} waits again.")
+
+
+def _decide(number: str, verdict: Verdict) -> None:
+    _app()
+    item = _item(number)
+    decide(item, verdict, Moderator(None, clock.now()))
+    log_act(f"{item.kind}.{verdict.act}", item.campaign_id, None, clock.now(), number=item.id)
+    db.session.commit()
 
 
 @main.group(invoke_without_command=True)
@@ -320,11 +353,15 @@ def _campaign(slug: str) -> Campaign:
     return campaign
 
 
-def _statement(number: int) -> Statement:
-    statement = db.session.get(Statement, number)
-    if statement is None:
-        raise Refusal(f"There is no statement {number}.")
-    return statement
+def _item(number: str) -> Item:
+    """The statement 7, or the endorsement e7."""
+    kind, digits = ("endorsement" if number.startswith("e") else "statement"), number.removeprefix("e")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise Refusal(f"“{number}” is not a number. A statement is 7, an endorsement e7.")
+    found = case_of(None, kind, int(digits))
+    if found is None:
+        raise Refusal(f"There is no {kind} {digits}.")
+    return found.item
 
 
 def _mailing(number: int) -> Mailing:

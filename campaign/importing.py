@@ -52,7 +52,7 @@ def _import(facts: dict[str, Any], now: datetime) -> Campaign:
         told = _update_draft(dict(update))
         publish(add_update(campaign, told), datetime.combine(told.occurred_on, time(12), UTC), is_told=False)
     for endorsement in endorsements:
-        add_endorsement(campaign.id, _checked(EndorsementDraft, endorsement))
+        add_endorsement(campaign.id, _checked(EndorsementDraft, endorsement), now)
     # What the timeline has made of these is history; the description says how the campaign stands.
     campaign.state, campaign.closed_on, campaign.told_as_of = draft.state, draft.closed_on, draft.told_as_of
     db.session.flush()

@@ -26,15 +26,23 @@ from campaign.organizers.tasks import invite, mail_reset, run_errands
 from campaign.signing import letters as signing_letters
 from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
-from campaign.signing.tasks import open_intake, unveil_names
+from campaign.signing.tasks import ANSWERS, open_intake, unveil_names
 from campaign.statements import letters as statement_letters
-from campaign.statements.operations import OneStatementEach, propose
+from campaign.statements.operations import (
+    OneStatementEach,
+    endorse,
+    endorse_again,
+    forget_old_endorsements,
+    mail_lost_link,
+    propose,
+)
+from campaign.statements.tasks import open_endorsements
 from campaign.timeline import letters as timeline_letters
 from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
-SWEPT = ("intake", "names", "ledger", "mailings", "letters", "errands", "tidy")
+SWEPT = ("intake", "names", "endorsements", "ledger", "mailings", "letters", "errands", "tidy")
 FORGET_EVERY = timedelta(minutes=10)
 
 LETTERS = {
@@ -43,6 +51,8 @@ LETTERS = {
     "already_signed": LetterKind(signing_letters.already_signed, is_shared=True),
     "already_follows": LetterKind(signing_letters.already_follows, is_shared=True),
     "statement_published": LetterKind(statement_letters.statement_published),
+    "confirm_endorsement": LetterKind(statement_letters.confirm_endorsement, is_shared=True),
+    "endorsement_published": LetterKind(statement_letters.endorsement_published),
     "update": LetterKind(timeline_letters.update),
     "invitation": LetterKind(organizer_letters.invitation, is_shared=True),
     "added": LetterKind(organizer_letters.added),
@@ -55,6 +65,9 @@ ERRANDS = {
     "reset_password": mail_reset,
 }
 """What the console asks for: see organizers/tasks.py."""
+
+ANSWERS_ABOVE = {"endorse": endorse, "endorse again": endorse_again, "link": mail_lost_link}
+"""What answers the requests that rooms above signing have a say in."""
 
 log = structlog.get_logger()
 
@@ -77,6 +90,7 @@ class Worker:
         return {
             "intake": self._answer,
             "names": lambda: unveil_names(self.keys, _propose),
+            "endorsements": lambda: open_endorsements(self.keys),
             "ledger": append_entries,
             "mailings": self._spread,
             "errands": self._run_errands,
@@ -87,7 +101,7 @@ class Worker:
         }
 
     def _answer(self) -> None:
-        while open_intake(self.keys):
+        while open_intake(self.keys, ANSWERS | ANSWERS_ABOVE):
             self.engine.wake("letters", each_time=True)
 
     def _spread(self) -> None:
@@ -177,4 +191,5 @@ def _forget() -> None:
     forget_unconfirmed(clock.now())
     forget_old(clock.now())
     forget_errands(clock.now())
+    forget_old_endorsements(clock.now())
     db.session.commit()

@@ -34,6 +34,7 @@ from campaign.organizers.models import Approval, Organizer
 from campaign.organizers.operations import Wish, ask_second
 from campaign.signing.models import Signature, new_secret
 from campaign.statements.models import Statement
+from campaign.statements.operations import EndorsementDraft, add_endorsement
 from campaign.timeline.operations import UpdateDraft, add_update, publish
 from campaign.worker import LETTERS
 from tests.letters_in import read
@@ -107,6 +108,7 @@ def subjects(house: Flask) -> dict[str, int]:
     for update in told:
         publish(update, clock.now(), is_told=False)
     asked = approval(campaign)
+    backing = add_endorsement(campaign.id, EndorsementDraft("Postal <Union> اتحاد"), clock.now())
     return {
         "campaign": campaign.id,
         "update": told[0].id,
@@ -114,6 +116,7 @@ def subjects(house: Flask) -> dict[str, int]:
         "statement": statement(campaign).id,
         "organizer": asked.asked_by_id,
         "approval": asked.id,
+        "endorsement": backing.id,
     }
 
 
@@ -151,6 +154,8 @@ CASES = {
     "already_signed": ("already_signed", None),
     "already_follows": ("already_follows", None),
     "statement_published": ("statement_published", "statement"),
+    "confirm_endorsement": ("confirm_endorsement", None),
+    "endorsement_published": ("endorsement_published", "endorsement"),
     "update": ("update", "update"),
     "update-news": ("update", "news"),
     "invitation": ("invitation", None),

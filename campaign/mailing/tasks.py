@@ -48,6 +48,9 @@ RELAY_REST = timedelta(seconds=5)
 
 SKIPPED = Outcome(DeliveryState.SKIPPED, is_attempt=False)
 
+HOLDING = "readers, signatures, statements, endorsements, decisions, intake, deliveries"
+"""The tables in which something of a person may stand."""
+
 log = structlog.get_logger()
 
 
@@ -80,7 +83,7 @@ def scrub() -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     else:
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM readers, signatures, statements, intake, deliveries"))
+            connection.execute(text(f"VACUUM {HOLDING}"))
 
 
 class RelayRefuses(Exception):

@@ -15,7 +15,7 @@ from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
 from campaign.signing.forms import FollowForm, SignForm
 from campaign.signing.queries import page_state, progress
-from campaign.statements.queries import endorsements, published_statements
+from campaign.statements.queries import MOST_ENDORSEMENTS, backers, published_endorsements, published_statements
 from campaign.timeline.queries import entry, freedom, published_updates, standings
 
 bp = Blueprint("pages", __name__)
@@ -78,7 +78,8 @@ def shown(campaign: Campaign, locale: str) -> dict[str, object]:
         ],
         "updates": [entry(update, locale) for update in published_updates(campaign.id, NEWEST_UPDATES)],
         "statements": published_statements(campaign.id, NEWEST_STATEMENTS),
-        "endorsements": endorsements(campaign.id),
+        "endorsements": published_endorsements(campaign.id, locale, MOST_ENDORSEMENTS),
+        "endorsed": backers(campaign.id),
         "form": SignForm(formdata=None),
         "follow_form": FollowForm(formdata=None),
     }

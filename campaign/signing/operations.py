@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete
@@ -46,6 +47,8 @@ class Request:
     affiliation: str = ""
     statement: str = ""
     text_version_id: int | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    """What a kind of request holds that a room above has added."""
 
     def private_part(self) -> bytes:
         """What stays sealed until the signing is confirmed."""
@@ -171,8 +174,10 @@ def withdraw(signature: Signature) -> None:
 
 
 def erase(reader: Reader) -> None:
-    """Delete all that is known of a reader: address, fingerprint, signature, statement, letters not yet sent."""
+    """Delete all that is known of a reader: address, fingerprint, signature, words, letters not yet sent."""
     signature = confirmed_signature(reader.id)
     if signature is not None:
         withdraw(signature)
+    elif reader.campaign_id is not None:
+        db.session.execute(revised([reader.campaign_id]))  # an endorsement may go with the reader
     forget_reader(reader)

@@ -1,7 +1,7 @@
 """The worker's part: open intake and answer it; show what confirmed signers chose to show."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from sqlalchemy import select
@@ -21,7 +21,9 @@ from campaign.signing.queries import is_confirmed
 BATCH = 50
 """How many requests one transaction answers: few, so that SQLite's write lock is held briefly."""
 
-ANSWERS = {"sign": sign, "follow": follow, "link": mail_link, "again": mail_link}
+Answer = Callable[[Request, Answering], None]
+
+ANSWERS: dict[str, Answer] = {"sign": sign, "follow": follow, "link": mail_link, "again": mail_link}
 
 Propose = Callable[[Signature, str], object]
 """What is done with the statement of somebody who confirmed."""
@@ -29,30 +31,30 @@ Propose = Callable[[Signature, str], object]
 log = structlog.get_logger()
 
 
-def open_intake(keys: Keyring) -> int:
+def open_intake(keys: Keyring, answers: Mapping[str, Answer] = ANSWERS) -> int:
     """Answer a batch of what waits, in one transaction; says how many.
 
-    Request gone, signature and letter there, or neither.
+    Request gone, signature and letter there, or neither. `answers`: those of the rooms above, too.
     """
     waiting = select(Intake).where(Intake.failed_at.is_(None)).order_by(Intake.received_at).limit(BATCH)
     batch = db.session.scalars(waiting.with_for_update(skip_locked=True)).all()
     for intake in batch:
-        _open(intake, keys)
+        _open(intake, keys, answers)
     db.session.commit()
     return len(batch)
 
 
-def _open(intake: Intake, keys: Keyring) -> None:
+def _open(intake: Intake, keys: Keyring, answers: Mapping[str, Answer]) -> None:
     try:
         with db.session.begin_nested():
-            _answer(intake, keys)
+            _answer(intake, keys, answers)
             db.session.delete(intake)
     except Exception as error:  # one bad row must not hold up the others; it stays, sealed, for whoever looks
         log.error("intake failed", intake=str(intake.id), error=type(error).__name__)
         intake.failed_at = clock.now()
 
 
-def _answer(intake: Intake, keys: Keyring) -> None:
+def _answer(intake: Intake, keys: Keyring, answers: Mapping[str, Answer]) -> None:
     now = clock.now()
     plain = keys.open(intake.sealed, binding("intake", intake.campaign_id, intake.id.bytes))
     request = Request(**json.loads(plain))
@@ -62,7 +64,7 @@ def _answer(intake: Intake, keys: Keyring) -> None:
         return
     reader = _reader(address, request, campaign, keys)
     if reader is not None:
-        ANSWERS[request.kind](request, Answering(campaign, reader, keys.sealer, keys.link_token, now))
+        answers[request.kind](request, Answering(campaign, reader, keys.sealer, keys.link_token, now))
 
 
 def _address(request: Request, keys: Keyring) -> EmailAddress | None:
@@ -81,7 +83,7 @@ def _reader(address: EmailAddress, request: Request, campaign: Campaign, keys: K
         request.locale,
         lambda: keys.sealer.seal(str(address).encode(), binding("reader", campaign.id, fingerprint)),
     )
-    return find_or_add_reader(addressee, clock.now(), may_add=request.kind in ("sign", "follow"))
+    return find_or_add_reader(addressee, clock.now(), may_add=request.kind in ("sign", "follow", "endorse"))
 
 
 def unveil_names(keys: Keyring, propose: Propose) -> None:

@@ -112,12 +112,18 @@ def sent(locale: str, slug: str) -> ResponseReturnValue:
 @bp.route("/<locale:locale>/confirm/<token>", methods=["GET", "POST"])
 def confirm(locale: str, token: str) -> ResponseReturnValue:
     """GET shows what will be confirmed (mail scanners follow links); POST confirms, and twice is fine."""
-    delivery = delivery_of_link(token)
+    delivery = _delivery_to_confirm(token)
     if delivery is None or delivery.reader is None:
         return _expired_page(None, token), 404
     if not delivery.has_live_link(clock.now()):
         return _expired_page(delivery, token), 410
     return _confirm(delivery, delivery.reader, token)
+
+
+def _delivery_to_confirm(token: str) -> Delivery | None:
+    """The delivery of a link of this room; links of other rooms fit nothing here."""
+    delivery = delivery_of_link(token)
+    return delivery if delivery and delivery.letter in (CONFIRM_SIGNATURE, operations.CONFIRM_FOLLOWING) else None
 
 
 def _confirm(delivery: Delivery, reader: Reader, token: str) -> ResponseReturnValue:
@@ -172,7 +178,7 @@ def _expired_page(delivery: Delivery | None, token: str) -> str:
 @per_client
 def again(locale: str, token: str) -> ResponseReturnValue:
     """A new letter to whoever had the expired one; the worker knows the address, we do not."""
-    delivery = delivery_of_link(token)
+    delivery = _delivery_to_confirm(token)
     if delivery is None or delivery.reader is None:
         return _expired_page(None, token), 404
     campaign = db.session.get_one(Campaign, delivery.reader.campaign_id)

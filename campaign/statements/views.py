@@ -1,29 +1,44 @@
-"""The page of statements, and leaving one after signing."""
+"""The pages of statements and endorsements; leaving a statement, endorsing, taking an endorsement back."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
+from campaign.campaigns.queries import public_campaign
 from campaign.campaigns.views import campaign_or_404
 from campaign.db import db
+from campaign.forms import PublicForm
 from campaign.i18n import current_locale
-from campaign.limits import per_client, retry_after, too_many
+from campaign.limits import per_campaign, per_client, retry_after, too_many
+from campaign.links import YOURS, link_signer
+from campaign.mailing.models import Reader
 from campaign.signing.models import Signature
-from campaign.signing.queries import delivery_of_link, signature_of
-from campaign.statements.forms import StatementForm
-from campaign.statements.operations import propose
-from campaign.statements.queries import PAGE, has_statement, published_statements
+from campaign.signing.operations import Request, take
+from campaign.signing.queries import delivery_of_link, reader_by_handle, signature_of
+from campaign.statements import operations
+from campaign.statements.forms import EndorsementForm, StatementForm
+from campaign.statements.models import Endorsement, EndorsementState
+from campaign.statements.queries import (
+    PAGE,
+    backers,
+    endorsement_of,
+    endorsements_by,
+    has_statement,
+    published_endorsements,
+    published_statements,
+)
 from campaign.web import error_page, mark, marked
+from campaign.work import wake
 
 bp = Blueprint("statements", __name__)
 
 
 @bp.app_context_processor
 def offer_statement() -> dict[str, object]:
-    """The page of thanks, which stands below this room, offers a place for a statement."""
-    return {"statement_form": StatementForm, "has_statement": has_statement}
+    """The pages of thanks and "yours", which stand below this room, offer a statement and show endorsements."""
+    return {"statement_form": StatementForm, "has_statement": has_statement, "endorsements_by": endorsements_by}
 
 
 @bp.get("/<locale:locale>/<slug>/statements/")
@@ -49,26 +64,32 @@ def add(locale: str, token: str) -> ResponseReturnValue:
     if signature is None:
         return redirect(url_for("signing.confirm", token=token), 303)
     if has_statement(signature.id) and request.method == "GET":
-        return _page("received", signature)
+        return _page("received", signature.campaign)
     form = StatementForm()
     if not form.validate_on_submit():
-        return _page("add", signature, form=form, token=token), 422 if form.is_submitted() else 200
+        return _page("add", signature.campaign, form=form, token=token), 422 if form.is_submitted() else 200
     if not form.is_from_machine:
-        propose(signature, form.statement.data or "", clock.now())
+        operations.propose(signature, form.statement.data or "", clock.now())
         db.session.commit()
     return redirect(url_for("statements.add", token=token), 303)
 
 
 @bp.errorhandler(RateLimitExceeded)
-def slower(_error: RateLimitExceeded) -> ResponseReturnValue:
-    """Too many at once: the words are still there."""
-    token = (request.view_args or {}).get("token", "")
-    signature = _signature_to_speak_for(token)
+def slower(error: RateLimitExceeded) -> ResponseReturnValue:
+    """Too many at once: what was typed is still there."""
+    values = request.view_args or {}
+    if request.endpoint == "statements.endorse":
+        campaign = public_campaign(values["slug"])
+        return _again("endorse", campaign, EndorsementForm()) if campaign else error_page(error, retry_after())
+    signature = _signature_to_speak_for(values.get("token", "")) if request.endpoint == "statements.add" else None
     if signature is None:
-        return error_page(_error, retry_after())
-    form = StatementForm()
+        return error_page(error, retry_after())
+    return _again("add", signature.campaign, StatementForm(), token=values["token"])
+
+
+def _again(name: str, campaign: Campaign, form: PublicForm, **context: object) -> ResponseReturnValue:
     form.form_errors = [too_many()]
-    return _page("add", signature, form=form, token=token), 429, retry_after()
+    return _page(name, campaign, form=form, **context), 429, retry_after()
 
 
 def _signature_to_speak_for(token: str) -> Signature | None:
@@ -80,7 +101,110 @@ def _signature_to_speak_for(token: str) -> Signature | None:
     return signature if signature is not None and signature.is_confirmed else None
 
 
-def _page(name: str, signature: Signature, **context: object) -> str:
-    campaign = db.session.get_one(Campaign, signature.campaign_id)
+def _page(name: str, campaign: Campaign, **context: object) -> str:
     text = campaign.text_in(current_locale())
     return render_template(f"statements/{name}.html", campaign=campaign, text=text, **context)
+
+
+# Endorsements
+
+
+@bp.get("/<locale:locale>/<slug>/endorsements/")
+def endorsements(locale: str, slug: str) -> str:
+    """Approved endorsements, those that speak for most first, by pages."""
+    campaign = campaign_or_404(slug)
+    shown = published_endorsements(campaign.id, locale, PAGE, _weighed(request.args.get("after")))
+    last = shown[-1] if len(shown) == PAGE else None
+    next_url = url_for("statements.endorsements", slug=slug, after=f"{last.weight}_{last.id}") if last else None
+    return _page("endorsements", campaign, endorsements=shown, endorsed=backers(campaign.id), next_url=next_url)
+
+
+def _weighed(text: str | None) -> tuple[int, int] | None:
+    """The weight and the number of the last endorsement of a page; None for what somebody made up."""
+    try:
+        weight, number = (int(part) for part in (text or "").split("_"))
+    except ValueError:
+        return None
+    return (weight, number) if 0 <= weight < 2**31 and 0 <= number < 2**31 else None
+
+
+@bp.route("/<locale:locale>/<slug>/endorse", methods=["GET", "POST"])
+@per_client
+@per_campaign
+def endorse(locale: str, slug: str) -> ResponseReturnValue:
+    """Take an endorsement in. The answer is the same whoever's address it is."""
+    campaign = campaign_or_404(slug)
+    if not campaign.is_signable:
+        return redirect(url_for("pages.campaign", slug=slug))
+    form = EndorsementForm()
+    if not form.validate_on_submit():
+        return _page("endorse", campaign, form=form), 422 if form.is_submitted() else 200
+    sent_url = url_for("signing.sent", slug=slug)  # before the commit, after which the row would be read again
+    if not form.is_from_machine:
+        _take(campaign, form.request())
+    return redirect(sent_url, 303)
+
+
+def _take(campaign: Campaign, typed: Request) -> None:
+    take(campaign, typed, current_app.extensions["sealer"], clock.now())
+    db.session.commit()
+    wake("intake")
+
+
+@bp.route("/<locale:locale>/confirm/<token>/endorsement", methods=["GET", "POST"])
+def confirm_endorsement(locale: str, token: str) -> ResponseReturnValue:
+    """GET shows what will be confirmed (mail scanners follow links); POST confirms, and twice is fine."""
+    delivery = delivery_of_link(token)
+    endorsement = endorsement_of(delivery)
+    if delivery is None or endorsement is None:
+        return redirect(url_for("signing.confirm", token=token), 303)  # which says that the link does not work
+    campaign = db.session.get_one(Campaign, endorsement.campaign_id)
+    if not delivery.has_live_link(clock.now()):
+        return _page("expired", campaign, token=token), 410
+    if request.method == "POST":
+        operations.confirm_endorsement(endorsement, clock.now())
+        db.session.commit()
+        wake("endorsements")
+        return redirect(url_for("statements.confirm_endorsement", token=token), 303)
+    if endorsement.state == EndorsementState.UNCONFIRMED:
+        return _page("confirm", campaign)
+    return _page("endorsed", campaign, yours_url=_yours_url(delivery.reader))
+
+
+def _yours_url(reader: Reader | None) -> str | None:
+    return url_for("signing.yours", token=link_signer().sign(YOURS, reader.handle)) if reader else None
+
+
+@bp.post("/<locale:locale>/confirm/<token>/endorsement/again")
+@per_client
+def endorse_again(locale: str, token: str) -> ResponseReturnValue:
+    """A new letter to whoever had the expired one; the worker knows the address, we do not."""
+    delivery = delivery_of_link(token)
+    endorsement = endorsement_of(delivery)
+    if delivery is None or endorsement is None:
+        abort(404)
+    campaign = db.session.get_one(Campaign, endorsement.campaign_id)
+    sent_url = url_for("signing.sent", slug=campaign.slug)
+    _take(campaign, Request(kind="endorse again", locale=locale, delivery_id=delivery.id))
+    return redirect(sent_url, 303)
+
+
+@bp.route("/<locale:locale>/yours/<token>/endorsement/<int:number>", methods=["GET", "POST"])
+def take_back(locale: str, token: str, number: int) -> ResponseReturnValue:
+    """What the holder of this link has endorsed: see it, take it back."""
+    reader = reader_by_handle(link_signer().read(YOURS, token))
+    endorsement = _endorsement_by(reader, number)
+    if reader is None or endorsement is None:
+        abort(404)
+    campaign = db.session.get_one(Campaign, endorsement.campaign_id)
+    if request.method == "GET":
+        return _page("yours", campaign, endorsement=endorsement, token=token)
+    operations.take_endorsement_back(endorsement)
+    db.session.commit()
+    wake("scrub", each_time=True)
+    return _page("taken_back", campaign)
+
+
+def _endorsement_by(reader: Reader | None, number: int) -> Endorsement | None:
+    endorsed = endorsements_by(reader.id) if reader else []
+    return next((endorsement for endorsement in endorsed if endorsement.id == number), None)
