@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, cast
 
-from flask import Flask, abort, render_template, request, session
+from flask import Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -39,7 +39,7 @@ from campaign.limits import client_key, limiter, retry_after, too_many
 from campaign.organizers.models import Organizer, Passkey
 from campaign.organizers.names import LONGEST_NAME, name_key
 from campaign.organizers.queries import organizer_by_name
-from campaign.organizers.sessions import FRESH, init_sessions
+from campaign.organizers.sessions import COOKIE_KEY, FRESH, SETTING_UP, init_sessions
 from campaign.web import error_page
 
 SHORTEST, LONGEST = 12, 1024
@@ -191,6 +191,8 @@ def init_accounts(app: Flask) -> None:
     init_sessions(app)
     app.before_request(_refuse_what_no_form_sends)
     app.view_functions["security.two_factor_rescue"] = _no_rescue
+    show = app.view_functions["security.two_factor_token_validation"]
+    app.view_functions["security.two_factor_token_validation"] = _codes_after_setup(cast("View", show))
     _limit_guesses(app)
 
 
@@ -258,6 +260,17 @@ def _refuse_what_no_form_sends() -> None:
 def _no_rescue() -> ResponseReturnValue:
     """The library's way to write to whoever runs the site, which is not ours."""
     abort(404)
+
+
+def _codes_after_setup(view: View) -> View:
+    """Whoever has just set up the second factor goes to the recovery codes first."""
+
+    def answer(**values: Any) -> ResponseReturnValue:
+        is_set_up = session.get("tf_state") in SETTING_UP
+        found = view(**values)
+        return redirect(url_for("security.mf_recovery_codes")) if is_set_up and COOKIE_KEY in session else found
+
+    return answer
 
 
 # Guessing
