@@ -266,9 +266,10 @@ def _codes_after_setup(view: View) -> View:
     """Whoever has just set up the second factor goes to the recovery codes first."""
 
     def answer(**values: Any) -> ResponseReturnValue:
-        is_set_up = session.get("tf_state") in SETTING_UP
+        sets_up, before = session.get("tf_state") in SETTING_UP, session.get(COOKIE_KEY)
         found = view(**values)
-        return redirect(url_for("security.mf_recovery_codes")) if is_set_up and COOKIE_KEY in session else found
+        is_signed_in = session.get(COOKIE_KEY) not in (None, before)
+        return redirect(url_for("security.mf_recovery_codes")) if sets_up and is_signed_in else found
 
     return answer
 
