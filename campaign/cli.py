@@ -26,8 +26,9 @@ from campaign.mailing.models import Mailing
 from campaign.mailing.operations import pause, resume
 from campaign.mailing.queries import mailings_progress, reach
 from campaign.opening import Keyring, make_keys
-from campaign.organizers.models import Role
-from campaign.organizers.operations import log_act
+from campaign.organizers.models import Organizer, Role
+from campaign.organizers.operations import dismiss, forget_second_factor, log_act
+from campaign.organizers.queries import all_organizers, last_seen, organizer_by_name
 from campaign.organizers.tasks import enlist, write_invitation
 from campaign.sealing import EmailAddress
 from campaign.signing.queries import count_confirmed, count_unknown_to_ledger
@@ -139,12 +140,63 @@ def invite_(email: str, role: str, slugs: tuple[str, ...], language: str) -> Non
 def _invite(address: EmailAddress, role: Role, campaign_ids: list[int], language: str) -> str:
     """Make somebody a member, owe the letter, log it; returns the address at which they begin."""
     keys = Keyring.read(Config.read())
-    token = write_invitation(enlist(address, role, campaign_ids, language, keys), keys)
+    token = write_invitation(enlist(address, role, campaign_ids, language, keys, reopens=True), keys)
     for campaign_id in campaign_ids:
         log_act("member.invited", campaign_id, None, clock.now(), role=role)
     db.session.commit()
     wake("letters")
     return public_url("accounts.welcome", token=token) if token else public_url("console.account")
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def organizers(ctx: click.Context) -> None:
+    """List the organizers; dismiss one, or let one set up the second factor anew."""
+    if ctx.invoked_subcommand is not None:
+        return
+    _app()
+    slugs = {campaign.id: campaign.slug for campaign in db.session.scalars(select(Campaign))}
+    everybody = all_organizers()
+    seen = last_seen([organizer.id for organizer in everybody])
+    for organizer in everybody:
+        roles = ", ".join(f"{slugs[member.campaign_id]} {member.role}" for member in organizer.memberships)
+        at = seen.get(organizer.id)
+        state = "dismissed" if not organizer.active else "invited" if organizer.password is None else "active"
+        click.echo(f"{organizer.name}  {state}, {f'last seen {at:%Y-%m-%d %H:%M}' if at else 'not signed in'}")
+        click.echo(f"    {roles or 'in no campaign'}")
+
+
+@organizers.command("dismiss")
+@click.argument("name")
+def organizers_dismiss(name: str) -> None:
+    """Close an account: all its sessions end at once. `campaign invite` opens it again, from the beginning."""
+    _app()
+    organizer = _organizer(name)
+    dismiss(organizer)
+    _log_of_all("account.dismissed", organizer)
+    db.session.commit()
+    click.echo(f"Dismissed {organizer.name}.")
+
+
+@organizers.command("new-factor")
+@click.argument("name")
+def organizers_new_factor(name: str) -> None:
+    """Take the second factor away from somebody who lost it; the next signing in sets up a new one.
+
+    Be sure that it is they who ask: until then the password alone lets in.
+    """
+    _app()
+    organizer = _organizer(name)
+    forget_second_factor(organizer)
+    _log_of_all("account.factor_taken", organizer)
+    db.session.commit()
+    click.echo(f"{organizer.name} is signed out, and sets up a second factor when signing in.")
+
+
+def _log_of_all(act: str, organizer: Organizer) -> None:
+    """A line in the log of each campaign that the organizer is in: its owners shall see it."""
+    for campaign_id in (None, *(member.campaign_id for member in organizer.memberships)):
+        log_act(act, campaign_id, None, clock.now(), member=organizer.name)
 
 
 @main.command("import")
@@ -362,6 +414,13 @@ def _item(number: str) -> Item:
     if found is None:
         raise Refusal(f"There is no {kind} {digits}.")
     return found.item
+
+
+def _organizer(name: str) -> Organizer:
+    organizer = organizer_by_name(name)
+    if organizer is None:
+        raise Refusal(f"There is no organizer “{name}”.")
+    return organizer
 
 
 def _mailing(number: int) -> Mailing:

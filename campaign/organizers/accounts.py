@@ -1,57 +1,90 @@
-"""Flask-Security, arranged: names instead of addresses, a second factor always, sessions that can be ended."""
+"""Flask-Security, arranged: names instead of addresses, a second factor always, guesses slowed."""
 
+import base64
 import hmac
-import os
-import time
+import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, cast
 
-from flask import Flask, current_app, request, session
+from flask import Flask, abort, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import user_logged_out
-from flask_security import LoginForm, PasswordUtil, Security, SQLAlchemyUserDatastore, UserMixin, user_authenticated
+from flask_limiter import RateLimitExceeded
+from flask_security import (
+    LoginForm,
+    MfRecoveryCodesUtil,
+    PasswordUtil,
+    Security,
+    SQLAlchemyUserDatastore,
+    UserMixin,
+    WebAuthnSigninResponseForm,
+    WebauthnUtil,
+)
 from flask_security.totp import Totp
 from flask_wtf import CSRFProtect
-from sqlalchemy import select, update
+from sqlalchemy import select
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from campaign import clock
-from campaign.db import db
-from campaign.forms import one_line
-from campaign.limits import client_key, limiter
-from campaign.organizers.models import Organizer, Passkey, SignIn
-from campaign.organizers.operations import sign_in, sign_out, sign_out_everywhere
+from campaign.db import READING_METHODS, db
+from campaign.limits import client_key, limiter, retry_after, too_many
+from campaign.organizers.models import Organizer, Passkey
+from campaign.organizers.names import LONGEST_NAME, name_key
+from campaign.organizers.queries import organizer_by_name
+from campaign.organizers.sessions import COOKIE_KEY, FRESH, SETTING_UP, init_sessions
+from campaign.web import error_page
 
-SHORTEST = 12
-"""Characters of a password (ASVS 5.0, 6.2.1); there is no upper bound below what a form may carry (6.2.9)."""
+SHORTEST, LONGEST = 12, 1024
+"""Characters of a password (ASVS 5.0, 6.2.1 and 6.2.9)."""
 
-FRESH = timedelta(minutes=10)
-"""A dangerous act asks for the password again when it was last given longer ago (ASVS 5.0, 7.5.3)."""
-
-SEEN_EVERY = timedelta(minutes=1)
-COOKIE_KEY = "sign_in"
 GUESSES_PER_CLIENT = "30 per 15 minutes"
 GUESSES_PER_NAME = "10 per 15 minutes"
 
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
+View = Callable[..., ResponseReturnValue]
+
 csrf = CSRFProtect()
+
+
+# Passwords
 
 
 def password_problem(password: str) -> str | None:
     """What is wrong with a new password, if anything."""
     if len(password) < SHORTEST:
         return _("Please take %(count)d characters or more: a few random words are good.", count=SHORTEST)
+    if len(password) > LONGEST:
+        return _("This is too long: at most %(max)d characters fit.", max=LONGEST)
     if password.lower() in _COMMON or len(set(password)) < SHORTEST // 3:
         return _("This is one of the passwords that are tried first. Please take another.")
     return None
 
 
+def normal_password(password: str | None) -> str:
+    """A password as it is hashed: the same, however a keyboard composes its letters."""
+    return Passwords.normal(password or "")
+
+
 class Passwords(PasswordUtil):
     """Long enough, and none of those that are tried first (ASVS 5.0, 6.2.4). No rules about kinds of characters."""
+
+    @staticmethod
+    def normal(password: str) -> str:
+        """As it is hashed; cut where no password is longer, since hashing one without end takes time without end."""
+        return unicodedata.normalize("NFKD", password.encode(errors="replace").decode())[: LONGEST + 1]
+
+    def normalize(self, password: str) -> str:
+        """As it is hashed."""
+        return self.normal(password)
 
     def validate(self, password: str, is_register: bool, **_named: Any) -> tuple[list[str] | None, str]:
         """What is wrong with a password, if anything, and the password as it is hashed."""
@@ -60,12 +93,30 @@ class Passwords(PasswordUtil):
         return [problem] if problem else None, normal
 
 
+class NameForm(LoginForm):
+    """Signing in by name. One sentence says that it failed, whatever was wrong (ASVS 5.0, 6.3.8)."""
+
+    email = None  # type: ignore[assignment]
+    remember = None  # type: ignore[assignment]
+
+    def validate(self, **named: Any) -> bool:  # type: ignore[override]
+        """Whether name and password fit together; a password is hashed for a name that nobody has, too."""
+        self.ifield = self.username
+        self.user = organizer_by_name(str(self.username.data or ""))
+        self.password.data = normal_password(self.password.data)
+        return super().validate(**named)
+
+
+# Second factors
+
+
 class OnceOnlyTotp(Totp):
     """A code from the authenticator works once (RFC 6238, section 5.2)."""
 
     def get_last_counter(self, user: UserMixin) -> int | None:
-        """The counter of the last code that worked."""
-        return cast("Organizer", user).tf_last_counter
+        """The counter of the last code that worked; of two who send one at the same moment, one waits."""
+        last = select(Organizer.tf_last_counter).where(Organizer.id == cast("Organizer", user).id)
+        return db.session.scalar(last.with_for_update())
 
     def set_last_counter(self, user: UserMixin, tmatch: Any) -> None:
         """Remember it."""
@@ -73,11 +124,51 @@ class OnceOnlyTotp(Totp):
         db.session.flush()
 
 
-class NameForm(LoginForm):
-    """Signing in by name. One sentence says that it failed, whatever was wrong (ASVS 5.0, 6.3.8)."""
+class OnceOnlyCodes(MfRecoveryCodesUtil):
+    """A recovery code works once, also when it is sent twice at the same moment."""
 
-    email = None  # type: ignore[assignment]
-    remember = None  # type: ignore[assignment]
+    def check_recovery_code(self, user: UserMixin, code: str) -> bool:
+        """Whether it is one of those that are left."""
+        db.session.refresh(user, ["mf_recovery_codes"], with_for_update=True)
+        return super().check_recovery_code(user, code.strip())
+
+    def delete_recovery_code(self, user: UserMixin, code: str) -> bool:
+        """Use it up."""
+        return super().delete_recovery_code(user, code.strip())
+
+
+class OwnPasskeyForm(WebAuthnSigninResponseForm):
+    """A passkey counts for the account that it belongs to, and for one that is open."""
+
+    def validate(self, **named: Any) -> bool:  # type: ignore[override]
+        """Whether it is theirs whose password was given before."""
+        if not super().validate(**named) or self.user is None:
+            return False
+        is_theirs = not self.is_secondary or session.get("tf_user_id") == self.user.fs_uniquifier
+        if not is_theirs or not self.user.is_active:
+            self.credential.errors = (_("This passkey does not fit."),)
+            return False
+        return True
+
+
+class Passkeys(WebauthnUtil):
+    """Where a passkey takes the place of the password and the digits, it asks for a finger, a face or a PIN as well."""
+
+    def authenticator_selection(self, _user: UserMixin, usage: str) -> AuthenticatorSelectionCriteria:
+        """What a new passkey must be able to do."""
+        is_alone = usage == "first"
+        return AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.REQUIRED if is_alone else ResidentKeyRequirement.PREFERRED,
+            user_verification=self._verification(is_alone),
+        )
+
+    def user_verification(self, _user: UserMixin | None, usage: list[str]) -> UserVerificationRequirement:
+        """What a passkey must do."""
+        return self._verification("secondary" not in usage)
+
+    @staticmethod
+    def _verification(is_alone: bool) -> UserVerificationRequirement:
+        return UserVerificationRequirement.REQUIRED if is_alone else UserVerificationRequirement.DISCOURAGED
 
 
 def init_accounts(app: Flask) -> None:
@@ -85,15 +176,24 @@ def init_accounts(app: Flask) -> None:
     app.config.update(_settings(app.config["SECRET_KEY"], app.config["PREFERRED_URL_SCHEME"] == "https"))
     csrf.init_app(app)
     # Flask-Security's own roles are not used: a role is one in a campaign.
-    datastore = SQLAlchemyUserDatastore(db, Organizer, None, Passkey)  # type: ignore[arg-type]
-    security = Security(app, datastore, login_form=NameForm, password_util_cls=Passwords, totp_cls=OnceOnlyTotp)
-    manager = app.login_manager  # type: ignore[attr-defined]
-    manager.session_protection = None  # it would make a mark of the browser and the address of the machine
-    manager.user_loader(_only_of_open_sessions(manager._user_callback))
-    user_authenticated.connect(_begin_session, app)
-    user_logged_out.connect(_end_session, app)
-    _limit_guesses(app)
+    security = Security(
+        app,
+        SQLAlchemyUserDatastore(db, Organizer, None, Passkey),  # type: ignore[arg-type]
+        login_form=NameForm,
+        wan_signin_response_form=OwnPasskeyForm,
+        password_util_cls=Passwords,
+        totp_cls=OnceOnlyTotp,
+        mf_recovery_codes_util_cls=OnceOnlyCodes,
+        webauthn_util_cls=Passkeys,
+    )
+    security.want_json(lambda _request: False)
     app.extensions["accounts"] = security
+    init_sessions(app)
+    app.before_request(_refuse_what_no_form_sends)
+    app.view_functions["security.two_factor_rescue"] = _no_rescue
+    show = app.view_functions["security.two_factor_token_validation"]
+    app.view_functions["security.two_factor_token_validation"] = _codes_after_setup(cast("View", show))
+    _limit_guesses(app)
 
 
 def _settings(key: bytes, is_secure: bool) -> dict[str, Any]:
@@ -107,15 +207,17 @@ def _settings(key: bytes, is_secure: bool) -> dict[str, Any]:
         "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
         "SECURITY_CHANGEABLE": True,
         "SECURITY_USERNAME_ENABLE": True,
-        "SECURITY_USERNAME_MIN_LENGTH": 2,
-        "SECURITY_USERNAME_MAX_LENGTH": 64,
-        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": one_line, "case_insensitive": True}}],
+        "SECURITY_USERNAME_MIN_LENGTH": 1,  # welcome says which names there are; here any other is nobody's
+        "SECURITY_USERNAME_MAX_LENGTH": LONGEST_NAME,
+        "SECURITY_USERNAME_ALLOWED_CHARS": None,
+        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": name_key}}],
         "SECURITY_JOIN_USER_ROLES": False,
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
         "SECURITY_MSG_GENERIC_AUTHN_FAILED": (_l("Name and password do not fit together."), "error"),
         "SECURITY_API_ENABLED_METHODS": ["session"],
         "SECURITY_FRESHNESS": FRESH,
         "SECURITY_FRESHNESS_GRACE_PERIOD": timedelta(0),
+        "SECURITY_LOGOUT_CSRF": True,
         "SECURITY_TWO_FACTOR": True,
         "SECURITY_TWO_FACTOR_REQUIRED": True,
         "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
@@ -125,8 +227,10 @@ def _settings(key: bytes, is_secure: bool) -> dict[str, Any]:
         "SECURITY_TOTP_ISSUER": "Campaign",
         "SECURITY_MULTI_FACTOR_RECOVERY_CODES": True,
         "SECURITY_MULTI_FACTOR_RECOVERY_CODES_N": 8,
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_KEYS": [_fernet_key(key, "recovery codes")],
         "SECURITY_WEBAUTHN": True,
         "SECURITY_WAN_RP_NAME": "Campaign",
+        "SECURITY_WAN_ALLOW_USER_HINTS": False,  # they would tell whether a name is somebody's
         "SECURITY_DATETIME_FACTORY": clock.now,
         "SECURITY_POST_LOGIN_VIEW": "/console/",
         "SECURITY_POST_LOGOUT_VIEW": "/console/login",
@@ -143,57 +247,31 @@ def _derived(key: bytes, purpose: str) -> str:
     return hmac.new(key, f"accounts {purpose}".encode(), sha256).hexdigest()
 
 
-# Sessions: the cookie names one, the database says whether it goes on
+def _fernet_key(key: bytes, purpose: str) -> bytes:
+    return base64.urlsafe_b64encode(bytes.fromhex(_derived(key, purpose)))
 
 
-def _begin_session(_app: Flask, user: Organizer, **_named: Any) -> None:
-    token = os.urandom(32).hex()
-    sign_in(user, token, clock.now())
-    session[COOKIE_KEY] = token
+def _refuse_what_no_form_sends() -> None:
+    """The account library would take JSON as well, past the limits by name."""
+    if request.blueprint == "security" and request.method not in READING_METHODS and request.is_json:
+        abort(415)
 
 
-def _end_session(_app: Flask, **_named: Any) -> None:
-    sign_out(session.pop(COOKIE_KEY, ""))
-    db.session.commit()
+def _no_rescue() -> ResponseReturnValue:
+    """The library's way to write to whoever runs the site, which is not ours."""
+    abort(404)
 
 
-def present_sign_in() -> SignIn | None:
-    """The session of the present request, if it goes on."""
-    found = select(SignIn).where(SignIn.token_hash == sha256(str(session.get(COOKIE_KEY, "")).encode()).digest())
-    present = db.session.scalar(found)
-    return present if present is not None and present.is_open(clock.now()) else None
+def _codes_after_setup(view: View) -> View:
+    """Whoever has just set up the second factor goes to the recovery codes first."""
 
+    def answer(**values: Any) -> ResponseReturnValue:
+        sets_up, before = session.get("tf_state") in SETTING_UP, session.get(COOKIE_KEY)
+        found = view(**values)
+        is_signed_in = session.get(COOKIE_KEY) not in (None, before)
+        return redirect(url_for("security.mf_recovery_codes")) if sets_up and is_signed_in else found
 
-def _only_of_open_sessions(load: Callable[[str], Organizer | None]) -> Callable[[str], Organizer | None]:
-    def load_if_open(uniquifier: str) -> Organizer | None:
-        present = present_sign_in()
-        organizer = load(uniquifier) if present is not None else None
-        if present is None or organizer is None or organizer.id != present.organizer_id:
-            return None
-        _see(present)
-        return organizer
-
-    return load_if_open
-
-
-def _see(present: SignIn) -> None:
-    """Note that a session is used: once a minute, in a transaction of its own, since reading pages writes nothing."""
-    now = clock.now()
-    if now - present.seen_at < SEEN_EVERY:
-        return
-    with db.engine.begin() as connection:
-        connection.execute(update(SignIn).where(SignIn.id == present.id).values(seen_at=now))
-
-
-def is_fresh() -> bool:
-    """Whether the password, or a passkey, was given a short time ago."""
-    return time.time() - float(session.get("fs_paa", 0)) < FRESH.total_seconds()
-
-
-def renew_secret(organizer: Organizer) -> None:
-    """A new password: every session ends, links and cookies of before are worth nothing."""
-    current_app.extensions["accounts"].datastore.set_uniquifier(organizer)
-    sign_out_everywhere(organizer)
+    return answer
 
 
 # Guessing
@@ -203,11 +281,32 @@ def _limit_guesses(app: Flask) -> None:
     """Slow down whoever tries many secrets: by client, and by name tried (ASVS 5.0, 6.3.1)."""
     by_client = limiter.limit(GUESSES_PER_CLIENT, methods=["POST"], key_func=client_key)
     by_name = limiter.limit(GUESSES_PER_NAME, methods=["POST"], key_func=_name_tried)
-    for name in ("login", "two_factor_token_validation", "mf_recovery", "verify"):
+    for name in ("login", "two_factor_token_validation", "mf_recovery", "verify", "change_password"):
         endpoint = f"security.{name}"
-        app.view_functions[endpoint] = by_name(by_client(app.view_functions[endpoint]))  # type: ignore[assignment]
+        limited = by_name(by_client(cast("View", app.view_functions[endpoint])))
+        app.view_functions[endpoint] = _slowed(limited)
+
+
+def _slowed(view: View) -> View:
+    def answer(**values: Any) -> ResponseReturnValue:
+        try:
+            return view(**values)
+        except RateLimitExceeded as error:
+            return _slower(error)
+
+    return answer
+
+
+def _slower(error: RateLimitExceeded) -> ResponseReturnValue:
+    """Too many guesses: the name that was typed is still there."""
+    if request.endpoint != "security.login":
+        return error_page(error, retry_after())
+    form = NameForm()
+    form.form_errors = [too_many()]
+    return render_template("security/login_user.html", login_user_form=form), 429, retry_after()
 
 
 def _name_tried() -> str:
-    tried = request.form.get("username") or session.get("tf_user_id") or session.get("_user_id") or ""
-    return sha256(f"name {one_line(tried).lower()}".encode()).hexdigest()
+    typed = request.form.get("username") if request.endpoint == "security.login" else None
+    tried = session.get("tf_user_id") or session.get("_user_id") or "" if typed is None else name_key(typed)
+    return sha256(f"name {tried}".encode()).hexdigest()

@@ -16,10 +16,11 @@ from campaign import clock
 from campaign.db import READING_METHODS
 from campaign.errors import Refusal
 from campaign.i18n import LOCALES, speak
-from campaign.organizers.accounts import csrf, is_fresh
+from campaign.organizers.accounts import csrf
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.operations import log_act
 from campaign.organizers.queries import role_in
+from campaign.organizers.sessions import is_fresh
 
 console = Blueprint("console", __name__, url_prefix="/console")
 

@@ -8,8 +8,9 @@ from wtforms.validators import ValidationError
 
 from campaign.forms import ConsoleForm, at_most, email_field, needed, one_line, one_of
 from campaign.i18n import LOCALES
-from campaign.organizers.accounts import password_problem
+from campaign.organizers.accounts import normal_password, password_problem
 from campaign.organizers.models import Role
+from campaign.organizers.names import LONGEST_NAME, name_key
 from campaign.organizers.queries import organizer_by_name
 
 ROLES = {
@@ -29,9 +30,13 @@ def _role_field() -> RadioField:
 class NewPassword(ConsoleForm):
     """A new password, twice."""
 
-    password = PasswordField(_l("Password"), validators=[needed(_l("Please choose a password."))])
+    password = PasswordField(
+        _l("Password"), filters=[normal_password], validators=[needed(_l("Please choose a password."))]
+    )
     again = PasswordField(
-        _l("The password once more"), validators=[validators.EqualTo("password", _l("The two do not agree."))]
+        _l("The password once more"),
+        filters=[normal_password],
+        validators=[validators.EqualTo("password", _l("The two do not agree."))],
     )
 
     def validate_password(self, field: Field) -> None:
@@ -46,13 +51,13 @@ class WelcomeForm(NewPassword):
     username = StringField(
         _l("Your name here"),
         filters=[one_line],
-        validators=[needed(_l("Please choose a name to sign in with.")), at_most(64)],
-        render_kw={"autocomplete": "username", "maxlength": 64},
+        validators=[needed(_l("Please choose a name to sign in with.")), at_most(LONGEST_NAME)],
+        render_kw={"autocomplete": "username", "maxlength": LONGEST_NAME},
     )
 
     def validate_username(self, field: Field) -> None:
         """Nobody else signs in with this name."""
-        if len(field.data) < 2:
+        if len(name_key(field.data)) < 2:
             raise ValidationError(_l("Please take two characters or more."))
         if organizer_by_name(field.data) is not None:
             raise ValidationError(_l("Somebody signs in with this name already. Please take another."))
@@ -64,7 +69,7 @@ class ForgotForm(ConsoleForm):
     username = StringField(
         _l("The name that you sign in with"),
         filters=[one_line],
-        validators=[needed(_l("Please give the name that you sign in with.")), at_most(64)],
+        validators=[needed(_l("Please give the name that you sign in with.")), at_most(LONGEST_NAME)],
         render_kw={"autocomplete": "username"},
     )
 

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 from flask_security import UserMixin, WebAuthnMixin
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.ext.mutable import MutableList
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from campaign.db import Base, one_of, partial_index
 from campaign.mailing.models import Reader
+from campaign.organizers.names import name_key
 
 IDLE = timedelta(minutes=30)
 """A session that was not used for so long is over (ASVS 5.0, 7.3.1)."""
@@ -42,9 +43,11 @@ class Organizer(Base, UserMixin):
     """
 
     __tablename__ = "organizers"
+    __table_args__ = (Index("uq_organizers_name_key", "name_key", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str | None] = mapped_column(unique=True)
+    name_key: Mapped[str | None]
     password: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True)
     locale: Mapped[str]
@@ -68,6 +71,21 @@ class Organizer(Base, UserMixin):
     def name(self) -> str:
         """The name that the other organizers see."""
         return self.username or "…"
+
+    @property
+    def email(self) -> str:  # type: ignore[override]
+        """What Flask-Security tells accounts apart by, where it would take the address."""
+        return self.fs_uniquifier
+
+    @property
+    def has_account(self) -> bool:
+        """Whether the invitation was accepted and the account is not closed."""
+        return self.active and self.password is not None
+
+    @validates("username")
+    def _keep_key(self, _attribute: str, username: str | None) -> str | None:
+        self.name_key = name_key(username) if username else None
+        return username
 
 
 class Passkey(Base, WebAuthnMixin):

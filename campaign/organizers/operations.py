@@ -1,6 +1,7 @@
 """Organizers invited, made members and dismissed; errands sent; second persons asked; acts logged."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from campaign.db import db
 from campaign.errors import Refusal
@@ -28,6 +30,14 @@ _CARRIES_OUT: dict[str, Carry] = {}
 
 class LastOwner(Refusal):
     """A campaign keeps at least one owner."""
+
+
+class NameTaken(Refusal):
+    """Two organizers have names that can be told apart."""
+
+
+class Dismissed(Refusal):
+    """A closed account is opened again from the command line only."""
 
 
 class NotTheSecond(Refusal):
@@ -74,11 +84,52 @@ def leave(member: Membership) -> None:
 
 
 def _keep_an_owner(member: Membership) -> None:
-    others = select(Membership.id).where(
+    """Another owner stays, who can sign in."""
+    found = select(Membership).where(
         Membership.campaign_id == member.campaign_id, Membership.role == Role.OWNER, Membership.id != member.id
     )
-    if member.role == Role.OWNER and db.session.scalar(others.limit(1)) is None:
+    others = db.session.scalars(found.with_for_update())
+    if member.role == Role.OWNER and not any(other.organizer.has_account for other in others):
         raise LastOwner(_("A campaign needs an owner. Make somebody else an owner first."))
+
+
+# Accounts
+
+
+def open_account(organizer: Organizer, username: str, password_hash: str, now: datetime) -> None:
+    """Accept an invitation; raises NameTaken, also when another takes the name at the same moment."""
+    organizer.username, organizer.password = username, password_hash
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise NameTaken(_("Somebody signs in with this name already. Please take another.")) from None
+    log_act("account.opened", None, organizer.name, now)
+
+
+def dismiss(organizer: Organizer) -> None:
+    """Close an account: it cannot sign in, and its sessions end at once (ASVS 5.0, 7.4.2)."""
+    organizer.active = False
+    renew_secret(organizer)
+
+
+def begin_anew(organizer: Organizer) -> None:
+    """Open a closed account for an invitation: nothing of how it was signed in to before counts any more."""
+    organizer.active, organizer.username, organizer.password = True, None, None
+    forget_second_factor(organizer)
+
+
+def forget_second_factor(organizer: Organizer) -> None:
+    """Take the second factor away, so that the next signing in sets it up anew; all sessions end."""
+    organizer.tf_primary_method = organizer.tf_totp_secret = organizer.mf_recovery_codes = None
+    organizer.webauthn.clear()
+    renew_secret(organizer)
+
+
+def renew_secret(organizer: Organizer) -> None:
+    """End every session, also those that are not begun to the end."""
+    organizer.fs_uniquifier = os.urandom(32).hex()
+    sign_out_everywhere(organizer)
 
 
 # Sessions
@@ -103,12 +154,6 @@ def sign_out(token: str) -> None:
 def sign_out_everywhere(organizer: Organizer) -> None:
     """End all of an organizer's sessions."""
     db.session.execute(delete(SignIn).where(SignIn.organizer_id == organizer.id))
-
-
-def dismiss(organizer: Organizer) -> None:
-    """Close an account: it cannot sign in, and its sessions end at once (ASVS 5.0, 7.4.2)."""
-    organizer.active = False
-    sign_out_everywhere(organizer)
 
 
 # Errands
@@ -192,8 +237,7 @@ def possible_seconds(campaign_id: int, by: Organizer, now: datetime) -> list[Mem
         Membership.organizer_id != by.id,
         Membership.role.in_([Role.OWNER, Role.EDITOR]),
     )
-    members = (member for member in db.session.scalars(found) if member.organizer.active)
-    return [member for member in members if member.organizer.password and member.is_settled(now)]
+    return [member for member in db.session.scalars(found) if member.organizer.has_account and member.is_settled(now)]
 
 
 def carries_out(act: str) -> Callable[[Carry], Carry]:
@@ -209,6 +253,7 @@ def carries_out(act: str) -> Callable[[Carry], Carry]:
 def grant(approval: Approval, by: Organizer, now: datetime) -> None:
     """Grant an act and carry it out; raises NotTheSecond, and Refusal when it no longer fits."""
     _check_undecided(approval)
+    _check_asker(approval)
     if by.id not in {member.organizer_id for member in possible_seconds(approval.campaign_id, approval.asked_by, now)}:
         raise NotTheSecond(
             _("This needs a second owner or editor who has been in the campaign for at least three days.")
@@ -222,6 +267,13 @@ def refuse(approval: Approval, by: Organizer, now: datetime) -> None:
     """Refuse an act, or take one's own wish back."""
     _check_undecided(approval)
     approval.decided_by, approval.decided_at, approval.is_granted = by, now, False
+
+
+def _check_asker(approval: Approval) -> None:
+    """Whoever was removed or dismissed since, perhaps because somebody else had their account, asks for nothing."""
+    asker = membership(approval.campaign_id, approval.asked_by_id)
+    if asker is None or asker.role not in (Role.OWNER, Role.EDITOR) or not asker.organizer.active:
+        raise Refusal(_("Whoever asked for this may not do it any more. It can be refused, and asked for anew."))
 
 
 def _check_undecided(approval: Approval) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 from campaign.db import db
 from campaign.organizers.models import Approval, AuditEntry, Errand, Membership, Organizer, SignIn
+from campaign.organizers.names import name_key
 
 PAGE = 50
 
@@ -48,8 +49,14 @@ def last_seen(organizer_ids: Sequence[int]) -> dict[int, datetime]:
 
 
 def organizer_by_name(username: str) -> Organizer | None:
-    """The organizer who signs in with this name."""
-    return db.session.scalar(select(Organizer).where(func.lower(Organizer.username) == username.lower()))
+    """The organizer who signs in with this name, or with one that could be taken for it."""
+    return db.session.scalar(select(Organizer).where(Organizer.name_key == name_key(username)))
+
+
+def all_organizers() -> Sequence[Organizer]:
+    """Every organizer, with their memberships, by name; those who were only invited come last."""
+    found = select(Organizer).options(selectinload(Organizer.memberships))
+    return db.session.scalars(found.order_by(Organizer.username.is_(None), Organizer.username, Organizer.id)).all()
 
 
 def sign_ins_of(organizer_id: int) -> Sequence[SignIn]:

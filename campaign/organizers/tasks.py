@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from campaign import clock
@@ -14,7 +15,7 @@ from campaign.mailing.operations import Addressee, Owed, find_or_add_reader, may
 from campaign.mailing.tasks import open_address
 from campaign.opening import Keyring
 from campaign.organizers.models import Errand, ErrandState, Organizer, Role
-from campaign.organizers.operations import join, log_act
+from campaign.organizers.operations import Dismissed, begin_anew, join, log_act
 from campaign.organizers.queries import organizer_by_name
 from campaign.sealing import EmailAddress, binding
 
@@ -72,7 +73,7 @@ def _run(errand: Errand, kinds: Mapping[str, Run], keys: Keyring) -> None:
 
 
 def invite(errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, Any]:
-    """Invite somebody to a campaign: a new organizer, or one who has an account already."""
+    """Invite somebody to a campaign: a new organizer, or one who has an account already; raises Dismissed."""
     now = clock.now()
     by = db.session.get(Organizer, errand.organizer_id) if errand.organizer_id else None
     address, role = EmailAddress.parse(payload["email"]), Role(payload["role"])
@@ -84,9 +85,18 @@ def invite(errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, 
     return {}
 
 
-def enlist(address: EmailAddress, role: Role, campaign_ids: list[int], locale: str, keys: Keyring) -> Organizer:
-    """Make the owner of an address a member of campaigns, with an account if there is none. Owners may found more."""
+def enlist(
+    address: EmailAddress, role: Role, campaign_ids: list[int], locale: str, keys: Keyring, *, reopens: bool = False
+) -> Organizer:
+    """Make the owner of an address a member of campaigns, with an account if there is none. Owners may found more.
+
+    Raises Dismissed for an account that was closed, unless this opens it again.
+    """
     organizer = _find_or_add(address, locale, keys)
+    if not organizer.active and not reopens:
+        raise Dismissed(_("This account was closed. It is opened again from the command line only."))
+    if not organizer.active:
+        begin_anew(organizer)
     organizer.may_found = organizer.may_found or role == Role.OWNER
     for campaign_id in campaign_ids:
         join(organizer, campaign_id, role, clock.now())
@@ -123,7 +133,6 @@ def _find_or_add(address: EmailAddress, locale: str, keys: Keyring) -> Organizer
     reader.confirm(now)
     found = db.session.scalar(select(Organizer).where(Organizer.reader_id == reader.id))
     if found is not None:
-        found.active = True
         return found
     organizer = Organizer(reader=reader, locale=locale, invited_at=now)
     db.session.add(organizer)
@@ -137,7 +146,7 @@ def _find_or_add(address: EmailAddress, locale: str, keys: Keyring) -> Organizer
 def mail_reset(_errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, Any]:
     """Mail the link to a new password, if there is such an account; the web cannot tell."""
     organizer = organizer_by_name(payload["username"])
-    if organizer is None or not organizer.active or organizer.password is None:
+    if organizer is None or not organizer.has_account:
         return {}
     now = clock.now()
     address = open_address(organizer.reader, keys)

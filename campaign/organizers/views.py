@@ -1,22 +1,22 @@
 """The pages of accounts before signing in (invitation, forgotten password), and those of one's own account."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import logout_user
-from flask_security import hash_password
+from flask_security import hash_password, logout_user
+from sqlalchemy import select
 
 from campaign import clock
-from campaign.db import db
+from campaign.db import READING_METHODS, db
 from campaign.limits import per_client
 from campaign.links import token_hash
 from campaign.mailing.models import Delivery
-from campaign.organizers.accounts import present_sign_in, renew_secret
 from campaign.organizers.console import acting, audit, console, signed_in
 from campaign.organizers.forms import ForgotForm, LocaleForm, NewPassword, WelcomeForm
 from campaign.organizers.models import Organizer
-from campaign.organizers.operations import Order, log_act, send_errand, sign_out_everywhere
+from campaign.organizers.operations import NameTaken, Order, log_act, open_account, renew_secret, send_errand
 from campaign.organizers.queries import sign_ins_of
+from campaign.organizers.sessions import present_sign_in
 from campaign.work import wake
 
 bp = Blueprint("accounts", __name__, url_prefix="/console")
@@ -26,10 +26,14 @@ INVITATION, RESET = "invitation", "reset_password"
 
 def _organizer_of_link(letter: str, token: str) -> tuple[Organizer, Delivery]:
     """Whom a mailed link stands for; 404 for one that was used, is too old, or never was."""
-    delivery = db.session.query(Delivery).filter_by(link_hash=token_hash(token), letter=letter).one_or_none()
+    found = select(Delivery).where(Delivery.link_hash == token_hash(token), Delivery.letter == letter)
+    if request.method not in READING_METHODS:
+        found = found.with_for_update()  # of two who send it at the same moment, one was first
+    delivery = db.session.scalar(found)
     if delivery is None or not delivery.has_live_link(clock.now()):
         abort(404)
-    return db.session.get_one(Organizer, delivery.subject_id), delivery
+    organizer = db.session.get_one(Organizer, delivery.subject_id)
+    return (organizer, delivery) if organizer.active else abort(404)
 
 
 def _use_up(delivery: Delivery) -> None:
@@ -46,9 +50,12 @@ def welcome(token: str) -> ResponseReturnValue:
     form = WelcomeForm()
     if not form.validate_on_submit():
         return render_template("console/organizers/welcome.html", form=form), 422 if form.is_submitted() else 200
-    organizer.username, organizer.password = form.username.data, hash_password(form.password.data)
     _use_up(delivery)
-    log_act("account.opened", None, organizer.name, clock.now())
+    try:
+        open_account(organizer, form.username.data, hash_password(form.password.data), clock.now())
+    except NameTaken as taken:
+        form.username.errors = (taken.sentence,)
+        return render_template("console/organizers/welcome.html", form=form), 422
     db.session.commit()
     return _go_on_to_second_factor(organizer)
 
@@ -127,7 +134,6 @@ def account_sign_out_everywhere() -> ResponseReturnValue:
     """End all of one's sessions, this one too."""
     organizer = acting().organizer
     audit("account.signed_out_everywhere", None)
-    sign_out_everywhere(organizer)
     renew_secret(organizer)
     logout_user()
     db.session.commit()

@@ -3,7 +3,12 @@
 from flask_babel import lazy_gettext as _l
 
 ACTS: dict[str, object] = {
+    "account.dismissed": _l("closed an account"),
+    "account.factor_added": _l("set up a second factor"),
+    "account.factor_removed": _l("removed a passkey"),
+    "account.factor_taken": _l("took the second factor of an account away"),
     "account.opened": _l("opened an account"),
+    "account.password_changed": _l("changed the password"),
     "account.password_reset": _l("set a new password by mail"),
     "account.signed_out_everywhere": _l("signed out everywhere"),
     "approval.granted": _l("granted what another had asked for"),
