@@ -58,7 +58,7 @@ def find_or_add_reader(addressee: Addressee, now: datetime, *, may_add: bool) ->
         "news": News.NONE,
         "created_at": now,
     }
-    db.session.execute(_insert(Reader).values(row).on_conflict_do_nothing())
+    db.session.execute(insert(Reader).values(row).on_conflict_do_nothing())
     return db.session.scalar(found)
 
 
@@ -97,7 +97,7 @@ def may_write(suppression_key: bytes, allowance_key: bytes, now: datetime) -> bo
     if db.session.get(Suppression, suppression_key) is not None:
         return False
     counted = (
-        _insert(Allowance)
+        insert(Allowance)
         .values(key=allowance_key, letters=1, counted_at=now)
         .on_conflict_do_update(index_elements=["key"], set_={"letters": Allowance.letters + 1})
         .returning(Allowance.letters)
@@ -114,7 +114,7 @@ def forget_allowances(now: datetime) -> None:
 def suppress(key: bytes, reason: str, now: datetime) -> None:
     """Never write to an address again."""
     row = {"key": key, "reason": reason, "created_at": now}
-    db.session.execute(_insert(Suppression).values(row).on_conflict_do_nothing())
+    db.session.execute(insert(Suppression).values(row).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
         .order_by(Reader.id)
     )
     columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
-    made = db.session.execute(_insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
+    made = db.session.execute(insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
     mailing.spread_count = Mailing.spread_count + made.rowcount  # type: ignore[attr-defined]
     mailing.spread_to = upto
 
@@ -335,6 +335,6 @@ def _move(mailing: Mailing, states: set[MailingState], **values: object) -> bool
     return is_moved
 
 
-def _insert(model: type):  # type: ignore[no-untyped-def]
+def insert(model: type):  # type: ignore[no-untyped-def]
     """INSERT with ON CONFLICT, which both databases spell alike."""
     return sqlite.insert(model) if is_sqlite() else postgresql.insert(model)
