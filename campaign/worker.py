@@ -30,11 +30,12 @@ from campaign.signing.tasks import open_intake, unveil_names
 from campaign.statements import letters as statement_letters
 from campaign.statements.operations import OneStatementEach, propose
 from campaign.timeline import letters as timeline_letters
+from campaign.timeline.tasks import publish_due
 from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
-SWEPT = ("intake", "names", "ledger", "mailings", "letters", "errands", "tidy")
+SWEPT = ("intake", "names", "ledger", "publishing", "mailings", "letters", "errands", "tidy")
 FORGET_EVERY = timedelta(minutes=10)
 
 LETTERS = {
@@ -44,6 +45,7 @@ LETTERS = {
     "already_follows": LetterKind(signing_letters.already_follows, is_shared=True),
     "statement_published": LetterKind(statement_letters.statement_published),
     "update": LetterKind(timeline_letters.update),
+    **timeline_letters.TESTS,
     "invitation": LetterKind(organizer_letters.invitation, is_shared=True),
     "added": LetterKind(organizer_letters.added),
     "reset_password": LetterKind(organizer_letters.reset_password),
@@ -78,6 +80,7 @@ class Worker:
             "intake": self._answer,
             "names": lambda: unveil_names(self.keys, _propose),
             "ledger": append_entries,
+            "publishing": self._publish,
             "mailings": self._spread,
             "errands": self._run_errands,
             "letters": self.sender.send_due,
@@ -89,6 +92,10 @@ class Worker:
     def _answer(self) -> None:
         while open_intake(self.keys):
             self.engine.wake("letters", each_time=True)
+
+    def _publish(self) -> None:
+        if publish_due():
+            self.engine.wake("mailings")
 
     def _spread(self) -> None:
         spread_mailings()

@@ -101,6 +101,17 @@ def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
     return {row.locale: row.readers for row in db.session.execute(counted)}
 
 
+def is_owed(reader_id: int, letter: str, subject_id: int | None) -> bool:
+    """Whether such a letter is on its way to a reader."""
+    found = select(Delivery.id).where(
+        Delivery.reader_id == reader_id,
+        Delivery.letter == letter,
+        Delivery.subject_id == subject_id,
+        Delivery.settled_at.is_(None),
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
     """How many readers want all news, and how many news of status only, by locale; by an index alone."""
     counted = (

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
 
 from campaign.campaigns.models import Campaign, CampaignState, Person
 from campaign.campaigns.operations import check_locales
@@ -201,10 +202,10 @@ def save_draft(draft: Draft, content: Content, revision: int, by_id: int, now: d
     return True
 
 
-def look_at(draft_id: int, organizer_id: int, now: datetime) -> None:
+def look_at(draft_id: int, organizer_id: int, now: datetime, connection: Connection) -> None:
     """Note that an organizer has a draft open."""
     seen = insert(DraftLook).values(draft_id=draft_id, organizer_id=organizer_id, seen_at=now)
-    db.session.execute(seen.on_conflict_do_update(index_elements=["draft_id", "organizer_id"], set_={"seen_at": now}))
+    connection.execute(seen.on_conflict_do_update(index_elements=["draft_id", "organizer_id"], set_={"seen_at": now}))
 
 
 def delete_draft(draft: Draft) -> None:
@@ -218,11 +219,16 @@ def delete_draft(draft: Draft) -> None:
 
 def schedule(draft: Draft, at: datetime, by_id: int, now: datetime) -> None:
     """Have a draft published at a time; raises Refusal with what is missing, NeedsSecond, AlreadyPublished."""
-    if not now < at < now + AHEAD:
-        raise Refusal(_("Please give a time that lies ahead, within a year."))
+    check_time(at, now)
     _check_ready(draft)
     draft.publish_at, draft.publisher_id, draft.refusal = at, by_id, None
     db.session.flush()
+
+
+def check_time(at: datetime, now: datetime) -> None:
+    """Raise Refusal for a time that is past, or too far ahead to be meant."""
+    if not now < at < now + AHEAD:
+        raise Refusal(_("Please give a time that lies ahead, within a year."))
 
 
 def unschedule(draft: Draft) -> None:

@@ -312,15 +312,11 @@ def language_name(code: str) -> str:
     return str(Locale.parse(code).get_display_name(current_locale()) or code)
 
 
-def mailings_of(update_ids: Sequence[int]) -> dict[int, Mailing]:
-    """The mailings of these updates, by update."""
-    found = db.session.scalars(select(Mailing).where(Mailing.update_id.in_(update_ids)))
-    return {mailing.update_id: mailing for mailing in found}
-
-
-def mailing_of(campaign_id: int, mailing_id: int) -> Mailing | None:
-    """A mailing of this campaign."""
-    return db.session.scalar(select(Mailing).where(Mailing.campaign_id == campaign_id, Mailing.id == mailing_id))
+def mailings_by_number(updates: Sequence[Update]) -> dict[int, Mailing]:
+    """The mailings of these updates, by the update's number; some are told to nobody."""
+    numbers = {update.id: update.number for update in updates}
+    found = db.session.scalars(select(Mailing).where(Mailing.update_id.in_(numbers)))
+    return {numbers[mailing.update_id]: mailing for mailing in found}
 
 
 _WHOLE = (

@@ -4,6 +4,8 @@ from campaign import clock
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.i18n import speaking
+from campaign.organizers.models import Organizer
+from campaign.organizers.operations import log_act
 from campaign.timeline.models import Draft
 from campaign.timeline.operations import publish_draft, put_off
 from campaign.timeline.queries import due_draft
@@ -24,7 +26,16 @@ def _publish(draft: Draft) -> bool:
     try:
         with db.session.begin_nested():
             publish_draft(draft, clock.now())
+            _log(draft)
     except Refusal as error:
         put_off(draft, error)
         return False
     return True
+
+
+def _log(draft: Draft) -> None:
+    """In the name of who scheduled it."""
+    assert draft.update is not None
+    by = db.session.get(Organizer, draft.publisher_id) if draft.publisher_id else None
+    facts = {"number": draft.update.number, "draft": draft.id, "scheduled": "yes"}
+    log_act("update.published", draft.campaign_id, by.name if by else None, clock.now(), **facts)
