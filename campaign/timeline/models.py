@@ -131,10 +131,10 @@ class Draft(Base):
     statuses: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     corrects_id: Mapped[int | None] = mapped_column(ForeignKey("updates.id", ondelete="SET NULL"))
     revision: Mapped[int] = mapped_column(default=1)
-    saved_by_id: Mapped[int | None]
+    saved_by_id: Mapped[int | None] = mapped_column(ForeignKey("organizers.id", ondelete="SET NULL"))
     saved_at: Mapped[datetime]
     publish_at: Mapped[datetime | None]
-    publisher_id: Mapped[int | None]
+    publisher_id: Mapped[int | None] = mapped_column(ForeignKey("organizers.id", ondelete="SET NULL"))
     agreed_digest: Mapped[bytes | None]
     refusal: Mapped[str | None]
     update_id: Mapped[int | None] = mapped_column(ForeignKey("updates.id", ondelete="CASCADE"), unique=True)
@@ -180,5 +180,7 @@ class DraftLook(Base):
     __tablename__ = "draft_looks"
 
     draft_id: Mapped[int] = mapped_column(ForeignKey("update_drafts.id", ondelete="CASCADE"), primary_key=True)
-    organizer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    organizer_id: Mapped[int] = mapped_column(
+        ForeignKey("organizers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
     seen_at: Mapped[datetime]

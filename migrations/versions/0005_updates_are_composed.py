@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0003"
 
 ENDED = ("failed", "skipped", "uncertain")
 BEFORE, AFTER = (f"state IN ({states})" for states in (
@@ -63,6 +63,12 @@ def _create_drafts() -> None:
             ["corrects_id"], ["updates.id"], name=op.f("fk_update_drafts_corrects_id_updates"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
+            ["saved_by_id"], ["organizers.id"], name=op.f("fk_update_drafts_saved_by_id_organizers"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["publisher_id"], ["organizers.id"], name=op.f("fk_update_drafts_publisher_id_organizers"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
             ["update_id"], ["updates.id"], name=op.f("fk_update_drafts_update_id_updates"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_update_drafts")),
@@ -77,6 +83,9 @@ def _create_drafts() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["draft_id"], ["update_drafts.id"], name=op.f("fk_draft_looks_draft_id_update_drafts"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organizer_id"], ["organizers.id"], name=op.f("fk_draft_looks_organizer_id_organizers"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("draft_id", "organizer_id", name=op.f("pk_draft_looks")),
     )
