@@ -66,9 +66,7 @@ def forget_reader(reader: Reader) -> None:
     """Delete a reader, with the letters that were not sent; of those that were, only that they were."""
     unsent = Delivery.reader_id == reader.id, Delivery.settled_at.is_(None)
     fewer = update(Mailing).where(Mailing.id.in_(select(Delivery.mailing_id).where(*unsent)))
-    db.session.execute(
-        fewer.values(spread_count=Mailing.spread_count - 1).execution_options(synchronize_session=False)
-    )
+    db.session.execute(fewer.values(spread_count=Mailing.spread_count - 1).execution_options(synchronize_session=False))
     db.session.execute(delete(Delivery).where(*unsent))
     db.session.execute(
         update(Delivery)

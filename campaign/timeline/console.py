@@ -21,7 +21,7 @@ from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
 from campaign.timeline import operations, queries
-from campaign.timeline.forms import TestForm, compose_form
+from campaign.timeline.forms import TestForm, compose_form, differences
 from campaign.timeline.letters import draft_letter, test_kind
 from campaign.timeline.models import Draft
 from campaign.timeline.queries import PAGE, language_name
@@ -89,9 +89,9 @@ def update_begin(campaign_id: int) -> ResponseReturnValue:
 # The composer
 
 
-def edit_url(draft: Draft, **values: str) -> str:
+def edit_url(draft: Draft, _anchor: str | None = None) -> str:
     """Where a draft is written."""
-    return url_for("console.update_edit", campaign_id=draft.campaign_id, draft_id=draft.id, **values)
+    return url_for("console.update_edit", campaign_id=draft.campaign_id, draft_id=draft.id, _anchor=_anchor)
 
 
 @console.route("/<int:campaign_id>/updates/draft/<int:draft_id>/", methods=["GET", "POST"])
@@ -130,7 +130,9 @@ def _save(draft: Draft, form: Any) -> ResponseReturnValue:
         _save_typed(draft, form)
     except Refusal as refusal:
         problem = str(refusal.sentence)
-        return (jsonify(problem=problem), refusal.status) if is_script else _composer(draft, form, refusal.status, problem)
+        return (
+            (jsonify(problem=problem), refusal.status) if is_script else _composer(draft, form, refusal.status, problem)
+        )
     db.session.commit()
     return jsonify(revision=draft.revision) if is_script else redirect(edit_url(draft, _anchor="look"), 303)
 
@@ -152,7 +154,7 @@ def _told(form: Any) -> ResponseReturnValue:
 
 def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = None) -> ResponseReturnValue:
     """The page; with `problem`, what was typed and what is saved stand side by side."""
-    saved = _form_of_saved(draft) if problem else None
+    theirs = differences(form, _form_of_saved(draft)) if problem else []
     if problem:
         form.revision.raw_data, form.revision.data = None, draft.revision  # saved again, it is meant
     page = render_template(
@@ -160,7 +162,7 @@ def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = 
         campaign=draft.campaign,
         draft=draft,
         form=form,
-        saved=saved,
+        theirs=theirs,
         problem=problem,
         saved_by=name_of(draft.saved_by_id),
         languages=[(locale, language_name(locale)) for locale in update_languages(draft.campaign)],
@@ -194,7 +196,9 @@ def _seen(draft: Draft) -> dict[str, object]:
         "reached": queries.reached(draft, readers),
         "obstacles": queries.obstacles(draft),
         "gaps": queries.gaps(draft, readers, clock.today()),
-        "views": [(locale, language_name(locale), _letter(draft, locale)) for locale in update_languages(draft.campaign)],
+        "views": [
+            (locale, language_name(locale), _letter(draft, locale)) for locale in update_languages(draft.campaign)
+        ],
         "others": [name_of(one) for one in queries.lookers(draft.id, acting().organizer.id, clock.now())],
     }
 

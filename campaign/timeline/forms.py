@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
     DateField,
@@ -102,7 +103,7 @@ def compose_form(draft: Draft, locales: Iterable[str], *, is_whole: bool, is_typ
     form = kind(data=_as_typed(draft)) if is_typed else kind(formdata=None, data=_as_typed(draft))
     if is_whole:
         kinds = [SelectChoice(kind.value, kind_name(kind)) for kind in Kind]
-        form.kind.choices = [SelectChoice("", _l("Please choose")), *kinds]
+        form.kind.choices = [SelectChoice("", _("Please choose")), *kinds]
     return form
 
 
@@ -128,7 +129,7 @@ def _text_fields(locale: str) -> dict[str, object]:
 def _status_field(person: Any, campaign: Campaign) -> SelectField:
     statuses = [SelectChoice(status.value, status_name(status)) for status in Status]
     name = in_locale(person.name, current_locale(), campaign.locale)
-    return SelectField(name, choices=[SelectChoice("", _l("Nothing new")), *statuses], validators=[Optional()])
+    return SelectField(name, choices=[SelectChoice("", _("Nothing new")), *statuses], validators=[Optional()])
 
 
 def _as_typed(draft: Draft) -> dict[str, object]:
@@ -144,6 +145,20 @@ def _as_typed(draft: Draft) -> dict[str, object]:
     }
 
 
+def differences(form: Any, saved: Any) -> list[tuple[str, str]]:
+    """(label, what is saved) of each field in which something else was typed."""
+    others = [saved[field.name] for field in form if field.name in saved and field.data != saved[field.name].data]
+    return [
+        (str(field.label.text), _in_words(field)) for field in others if field.name not in ("revision", "csrf_token")
+    ]
+
+
+def _in_words(field: Field) -> str:
+    if isinstance(field, SelectField):
+        return next((str(choice.label) for choice in field.choices if choice.value == field.data), "")
+    return str(field._value())
+
+
 def offset_name(quarters: int) -> str:
     """An offset from UTC as people write it: +05:30."""
     hours, rest = divmod(abs(quarters), 4)
@@ -154,23 +169,16 @@ class PublishForm(ConsoleForm):
     """When to publish what was looked at."""
 
     revision = HiddenField()
-    when = RadioField(
-        _l("When"),
-        choices=[SelectChoice("now", _l("Now")), SelectChoice("later", _l("At a time"))],
-        default="now",
-    )
+    when = RadioField(_l("When"), default="now")
     day = DateField(_l("Day"), validators=[Optional(), sensible_year])
     clock = TimeField(_l("Time"), validators=[Optional()])
-    offset = SelectField(
-        _l("Your clock's distance from UTC"),
-        coerce=int,
-        default=0,
-        choices=[
-            SelectChoice(quarters, f"UTC{offset_name(quarters)}")
-            for quarters in QUARTERS
-            if quarters % 2 == 0 or quarters in ODD_QUARTERS
-        ],
-    )
+    offset = SelectField(_l("Your clock's distance from UTC"), default="0")
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.when.choices = [SelectChoice("now", _("Now")), SelectChoice("later", _("At a time"))]
+        zones = (quarters for quarters in QUARTERS if quarters % 2 == 0 or quarters in ODD_QUARTERS)
+        self.offset.choices = [SelectChoice(str(quarters), f"UTC{offset_name(quarters)}") for quarters in zones]
 
     def validate_day(self, field: Field) -> None:
         """A time has a day and an hour."""

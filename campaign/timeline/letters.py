@@ -58,5 +58,5 @@ def test_kind(locale: str) -> str:
     return f"update_test_{locale}"
 
 
-TESTS = {test_kind(code): LetterKind(lambda _campaign, draft, at=code: _test(at, draft)) for code in LOCALES}  # type: ignore[misc]
+TESTS = {test_kind(code): LetterKind(lambda _campaign, draft, at=code: _test(at, draft)) for code in LOCALES}
 """The kinds of letter by which drafts are tried."""

@@ -50,7 +50,7 @@ def update_publish(campaign_id: int, draft_id: int) -> ResponseReturnValue:
         return _carry_out(draft, form.at)
     except Refusal as refusal:
         db.session.rollback()
-        form.when.errors = [refusal.sentence]
+        form.when.errors = (refusal.sentence,)
         return _confirm(draft_or_404(campaign_id, draft_id), form, refusal.status)
 
 
@@ -102,9 +102,7 @@ def _ask(draft: Draft, at: datetime | None) -> ResponseReturnValue:
     if at is not None:
         operations.check_time(at, clock.now())
     payload = {"at": at.isoformat() if at else None, "by": acting().organizer.id}
-    ask_second(
-        Wish(PUBLISH, draft.campaign_id, draft.id, draft.digest, payload), acting().organizer, clock.now()
-    )
+    ask_second(Wish(PUBLISH, draft.campaign_id, draft.id, draft.digest, payload), acting().organizer, clock.now())
     audit("update.second_asked", draft.campaign_id, draft=draft.id)
     db.session.commit()
     wake("letters")

@@ -37,5 +37,5 @@ def _log(draft: Draft) -> None:
     """In the name of who scheduled it."""
     assert draft.update is not None
     by = db.session.get(Organizer, draft.publisher_id) if draft.publisher_id else None
-    facts = {"number": draft.update.number, "draft": draft.id, "scheduled": "yes"}
+    facts: dict[str, str | int] = {"number": draft.update.number, "draft": draft.id, "scheduled": "yes"}
     log_act("update.published", draft.campaign_id, by.name if by else None, clock.now(), **facts)

@@ -63,10 +63,16 @@ def _create_drafts() -> None:
             ["corrects_id"], ["updates.id"], name=op.f("fk_update_drafts_corrects_id_updates"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
-            ["saved_by_id"], ["organizers.id"], name=op.f("fk_update_drafts_saved_by_id_organizers"), ondelete="SET NULL"
+            ["saved_by_id"],
+            ["organizers.id"],
+            name=op.f("fk_update_drafts_saved_by_id_organizers"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
-            ["publisher_id"], ["organizers.id"], name=op.f("fk_update_drafts_publisher_id_organizers"), ondelete="SET NULL"
+            ["publisher_id"],
+            ["organizers.id"],
+            name=op.f("fk_update_drafts_publisher_id_organizers"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["update_id"], ["updates.id"], name=op.f("fk_update_drafts_update_id_updates"), ondelete="CASCADE"
