@@ -88,7 +88,7 @@ class Reader(Base):
 
 
 class Mailing(Base):
-    """The letters of one update. Spread to readers in the order of their ids, up to `spread_to`; `spread_count` so far."""
+    """The letters of one update, owed in the order of the readers: up to `spread_to`, `spread_count` so far."""
 
     __tablename__ = "mailings"
     __table_args__ = (one_of("state", MailingState),)

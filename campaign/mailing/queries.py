@@ -9,7 +9,6 @@ from sqlalchemy import case, func, select, true
 from campaign.db import db
 from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, News, Reader, Suppression, is_in
 
-
 RECENT = timedelta(minutes=1)
 RECENT_LETTERS = 20_000
 """No more letters than this are looked at for how many go out in a minute."""

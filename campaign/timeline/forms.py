@@ -93,7 +93,7 @@ class ComposeForm(TextsForm):
 
 
 def compose_form(draft: Draft, locales: Iterable[str], *, is_whole: bool, is_typed: bool = True) -> Any:
-    """The form for a draft, filled with what was typed, else with what it says; `locales`: those that may be written."""
+    """The form for a draft, with what was typed, else with what it says; `locales`: those that may be written."""
     fields: dict[str, object] = {"campaign": draft.campaign}
     for locale in locales:
         fields |= _text_fields(locale)
@@ -156,7 +156,7 @@ def differences(form: Any, saved: Any) -> list[tuple[str, str]]:
 def _in_words(field: Field) -> str:
     if isinstance(field, SelectField):
         return next((str(choice.label) for choice in field.choices if choice.value == field.data), "")
-    return str(field._value())
+    return str(field.data or "")
 
 
 def offset_name(quarters: int) -> str:

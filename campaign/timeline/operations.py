@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -238,7 +239,7 @@ def unschedule(draft: Draft) -> None:
     db.session.flush()
 
 
-def publish_draft(draft: Draft, now: datetime) -> Mailing:
+def publish_draft(draft: Draft, now: datetime) -> Update:
     """Publish what a draft says, and owe its letters; once. Raises Refusal with what is missing, NeedsSecond."""
     campaign = draft.campaign
     db.session.refresh(campaign, with_for_update=True)
@@ -247,11 +248,10 @@ def publish_draft(draft: Draft, now: datetime) -> Mailing:
     if is_told_already(campaign, described):
         raise AlreadyPublished(_("The timeline has an update with the same day, kind and titles already."))
     update = add_update(campaign, described)
-    mailing = publish(update, now)
-    assert mailing is not None
+    publish(update, now)
     draft.update, draft.publish_at, draft.refusal = update, None, None
     db.session.flush()
-    return mailing
+    return update
 
 
 def agree(draft: Draft, digest: bytes) -> None:
@@ -297,12 +297,11 @@ def _check_ready(draft: Draft) -> None:
 
 
 def _described(draft: Draft) -> UpdateDraft:
-    assert draft.kind is not None
-    assert draft.occurred_on is not None
+    """A draft in which nothing is missing, as what is published."""
     known = {person.id for person in draft.campaign.people}
     return UpdateDraft(
-        kind=draft.kind,
-        occurred_on=draft.occurred_on,
+        kind=cast("str", draft.kind),
+        occurred_on=cast("date", draft.occurred_on),
         texts={at: (text["title"], text["body"]) for at, text in draft.texts.items() if text["title"]},
         sources=draft.sources,
         corrects=draft.corrects.number if draft.corrects else None,

@@ -9,7 +9,8 @@ from flask_babel import ngettext
 
 from campaign import clock
 from campaign.db import db
-from campaign.i18n import current_locale, number as written
+from campaign.i18n import current_locale
+from campaign.i18n import number as written
 from campaign.mailing.models import Mailing
 from campaign.mailing.operations import pause, resume, retry_failed, stop
 from campaign.mailing.queries import failures, letters_a_minute, mailing_progress

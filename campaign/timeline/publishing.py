@@ -77,13 +77,12 @@ def _carry_out(draft: Draft, at: datetime | None) -> ResponseReturnValue:
         return _ask(draft, at)
     if at is not None:
         return _schedule(draft, at)
-    operations.publish_draft(draft, clock.now())
-    assert draft.update is not None
-    audit("update.published", draft.campaign_id, number=draft.update.number, draft=draft.id)
+    update = operations.publish_draft(draft, clock.now())
+    audit("update.published", draft.campaign_id, number=update.number, draft=draft.id)
     db.session.commit()
     wake("mailings")
     flash(_("It is published. The letters are on their way."), "good")
-    return redirect(page_url(draft.update), 303)
+    return redirect(page_url(update), 303)
 
 
 def _must_ask(draft: Draft) -> bool:
@@ -123,9 +122,8 @@ def _publish_approved(approval: Approval, now: datetime) -> None:
         operations.schedule(draft, at, approval.asked_by_id, now)
         log_act("update.scheduled", draft.campaign_id, by, now, draft=draft.id, at=at.isoformat())
         return
-    operations.publish_draft(draft, now)
-    assert draft.update is not None
-    log_act("update.published", draft.campaign_id, by, now, number=draft.update.number, draft=draft.id)
+    update = operations.publish_draft(draft, now)
+    log_act("update.published", draft.campaign_id, by, now, number=update.number, draft=draft.id)
 
 
 def in_utc(at: datetime) -> str:

@@ -78,7 +78,7 @@ class Change:
 
 
 def standings(campaign: Campaign, locale: str, today: date, beyond: Sequence[Change] = ()) -> list[Standing]:
-    """How it stands with each person, by the published updates that were not retracted; `beyond`: as if these were, too."""
+    """How it stands with each person, by what is published and not retracted; `beyond`: as if these were, too."""
     latest = _latest_changes(campaign.id, beyond)
     return [_standing(campaign, person, latest.get(person.id), locale, today) for person in campaign.people]
 

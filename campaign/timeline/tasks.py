@@ -22,20 +22,15 @@ def publish_due() -> int:
 
 
 def _publish(draft: Draft) -> bool:
-    """Publish it, or say in the console why not."""
+    """Publish it, in the name of who scheduled it, or say in the console why not."""
+    by = db.session.get(Organizer, draft.publisher_id) if draft.publisher_id else None
+    now = clock.now()
     try:
         with db.session.begin_nested():
-            publish_draft(draft, clock.now())
-            _log(draft)
+            update = publish_draft(draft, now)
+            facts: dict[str, str | int] = {"number": update.number, "draft": draft.id, "scheduled": "yes"}
+            log_act("update.published", draft.campaign_id, by.name if by else None, now, **facts)
     except Refusal as error:
         put_off(draft, error)
         return False
     return True
-
-
-def _log(draft: Draft) -> None:
-    """In the name of who scheduled it."""
-    assert draft.update is not None
-    by = db.session.get(Organizer, draft.publisher_id) if draft.publisher_id else None
-    facts: dict[str, str | int] = {"number": draft.update.number, "draft": draft.id, "scheduled": "yes"}
-    log_act("update.published", draft.campaign_id, by.name if by else None, clock.now(), **facts)
