@@ -1,19 +1,23 @@
 """Updates written in the console: drafts, previews, two editors, publishing now, later and with a second person."""
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from playwright.sync_api import Browser, Page
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
+from campaign.campaigns.queries import campaign_by_slug
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.importing import import_campaign
@@ -25,6 +29,8 @@ from campaign.timeline.operations import AlreadyPublished, UpdateDraft, add_upda
 from campaign.timeline.tasks import publish_due
 from tests.letters_in import read
 from tests.organizers_in import Organizers
+from tests.servers import SmtpSink
+from tests.stack import Stack
 from tests.test_sending import Post, post
 from tests.test_state_machine import FACTS
 
@@ -494,3 +500,70 @@ def test_a_file_is_published_beside_the_console(campaign: Campaign) -> None:
     with pytest.raises(AlreadyPublished):
         publish(update, clock.now())
     assert db.session.query(Delivery).count() == 0
+
+
+# In a browser
+
+
+@one_database
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_composed_in_a_browser(
+    stack: Stack, organizers: Organizers, browser: Browser, sink: SmtpSink, has_scripts: bool
+) -> None:
+    """Compose, look, publish, watch, correct: with scripts, which save by themselves, and without."""
+    campaign = campaign_by_slug("release-test")
+    assert campaign is not None
+    account = organizers.add("Anna", Role.EDITOR, campaign.id)
+    cookie = organizers.client(account).get_cookie("campaign", domain=urlsplit(stack.url).hostname or "")
+    assert cookie is not None
+    base, person = f"{stack.url}/console/{campaign.id}/updates/", campaign.people[0].id
+    db.session.commit()
+    stack.start_web()
+    stack.start_worker()
+    context = browser.new_context(java_script_enabled=has_scripts, viewport={"width": 1280, "height": 900})
+    context.add_cookies([{"name": "campaign", "value": cookie.value, "url": stack.url}])
+    page = context.new_page()
+    page.goto(base)
+    page.get_by_role("button", name="Write an update").click()
+    page.get_by_label("What happened").select_option("status")
+    page.get_by_label("On which day").fill("2024-02-01")
+    page.locator(f"[name=status_{person}]").select_option("charged")
+    page.get_by_label("Title in English").fill("He is charged")
+    page.get_by_label("Text in English").fill("A judge charged him.")
+    if has_scripts:
+        page.get_by_text("Saved.", exact=True).wait_for()
+    else:
+        page.get_by_role("button", name="Save and look").click()
+    frame = page.frame_locator("#look-en ~ .pair iframe").first
+    frame.get_by_text("A judge charged him.").wait_for()
+    letter = page.frame_locator("#look-en ~ .pair iframe").nth(1)
+    letter.get_by_text("A judge charged him.").wait_for()
+    assert page.get_by_text("No source is given.").is_visible()
+    look_at(page, f"compose-{has_scripts}")
+
+    page.get_by_role("link", name="Publish").click()
+    look_at(page, f"publish-{has_scripts}")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("heading", name="Letters").wait_for()
+    look_at(page, f"page-{has_scripts}")
+    page.get_by_role("button", name="Correct it").click()
+    assert page.get_by_label("Title in English").input_value() == "He is charged"
+    page.get_by_label("Title in English").fill("He is not charged")
+    page.get_by_role("button", name="Save and look").click()
+    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("link", name="All updates").click()
+    page.get_by_role("link", name="He is not charged").wait_for()
+    look_at(page, f"list-{has_scripts}")
+    context.close()
+
+
+def look_at(page: Page, name: str) -> None:
+    """No page is wider than a phone; with LOOK set to a folder, pictures go there."""
+    if folder := os.environ.get("LOOK"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    if folder:
+        page.screenshot(path=f"{folder}/{name}-phone.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 900})
