@@ -70,6 +70,7 @@ def test_what_is_shown_is_what_is_there(post: Post, campaign: Campaign) -> None:
     db.session.commit()
     assert shown(mailing) == counted(mailing), "what was sent stays counted"
     assert failures(mailing.id) == {550: 1}
+    db.session.commit()
     with post.worker.app.app_context():
         tasks.spread_mailings()
     assert shown(mailing) == counted(mailing)
@@ -111,6 +112,7 @@ def test_letters_of_the_last_minute(post: Post, campaign: Campaign, monkeypatch:
     """While some are due: how many went since."""
     mailing = told(post, campaign)
     monkeypatch.setattr(tasks, "BATCH", 4)
+    monkeypatch.setattr(tasks, "BATCH_SECONDS", 60)
     monkeypatch.setattr(tasks.Sender, "send_due", lambda sender: (sender._send_batch(), sender.connection.hang_up()))
     post.work()
     assert shown(mailing) == {"sent": 4, "due": 2}

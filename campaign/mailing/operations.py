@@ -177,7 +177,8 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
         .order_by(Reader.id)
     )
     columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
-    made = db.session.execute(insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
+    owing = insert(Delivery).from_select(columns, readers).on_conflict_do_nothing()
+    made = db.session.execute(owing, execution_options={"preserve_rowcount": True})
     mailing.spread_count = Mailing.spread_count + made.rowcount  # type: ignore[attr-defined]
     mailing.spread_to = upto
 
