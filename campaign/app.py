@@ -31,13 +31,14 @@ from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import views as signing
 from campaign.statements import console as moderation
 from campaign.statements import views as statements
+from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
 from campaign.web import init_web
 from campaign.work import Engine
 
 ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members, campaigns_console, people_console, moderation, pages_console)
+CONSOLE = (members, campaigns_console, people_console, moderation, update_progress, pages_console)
 """The modules that add their pages to the console."""
 
 

@@ -23,7 +23,7 @@ from campaign.inbox import open_inbox
 from campaign.ledger.queries import first_gap, public_count, recount
 from campaign.links import public_url
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import pause, resume
+from campaign.mailing.operations import pause, resume, retry_failed, stop
 from campaign.mailing.queries import mailings_progress, reach
 from campaign.opening import Keyring, make_keys
 from campaign.organizers.models import Organizer, Role
@@ -336,7 +336,7 @@ def _decide(number: str, verdict: Verdict) -> None:
 @main.group(invoke_without_command=True)
 @click.pass_context
 def mailings(ctx: click.Context) -> None:
-    """Show how far the mailings are; pause and resume them."""
+    """Show how far the mailings are; pause, resume, stop them, try again what failed."""
     if ctx.invoked_subcommand is not None:
         return
     _app()
@@ -367,7 +367,31 @@ def mailings_resume(number: int) -> None:
     _app()
     resume(_mailing(number))
     db.session.commit()
+    wake("mailings")
+
+
+@mailings.command("stop")
+@click.argument("number", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def mailings_stop(number: int, yes: bool) -> None:
+    """Send nothing more of a mailing, ever."""
+    _app()
+    mailing = _mailing(number)
+    if not yes and not click.confirm("Nothing more of it will ever be sent. Stop?"):
+        raise click.Abort
+    stop(mailing, clock.now(), "stopped by hand")
+    db.session.commit()
+
+
+@mailings.command("retry")
+@click.argument("number", type=int)
+def mailings_retry(number: int) -> None:
+    """Try the failed letters of a mailing again."""
+    _app()
+    count = retry_failed(_mailing(number), clock.now())
+    db.session.commit()
     wake("letters")
+    click.echo(f"{count} {'letter' if count == 1 else 'letters'} will be tried again.")
 
 
 @main.command()

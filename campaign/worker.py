@@ -38,11 +38,12 @@ from campaign.statements.operations import (
 )
 from campaign.statements.tasks import open_endorsements
 from campaign.timeline import letters as timeline_letters
+from campaign.timeline.tasks import publish_due
 from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
-SWEPT = ("intake", "names", "endorsements", "ledger", "mailings", "letters", "errands", "tidy")
+SWEPT = ("intake", "names", "endorsements", "ledger", "publishing", "mailings", "letters", "errands", "tidy")
 FORGET_EVERY = timedelta(minutes=10)
 
 LETTERS = {
@@ -54,6 +55,7 @@ LETTERS = {
     "confirm_endorsement": LetterKind(statement_letters.confirm_endorsement, is_shared=True),
     "endorsement_published": LetterKind(statement_letters.endorsement_published),
     "update": LetterKind(timeline_letters.update),
+    **timeline_letters.TESTS,
     "invitation": LetterKind(organizer_letters.invitation, is_shared=True),
     "added": LetterKind(organizer_letters.added),
     "reset_password": LetterKind(organizer_letters.reset_password),
@@ -92,6 +94,7 @@ class Worker:
             "names": lambda: unveil_names(self.keys, _propose),
             "endorsements": lambda: open_endorsements(self.keys),
             "ledger": append_entries,
+            "publishing": self._publish,
             "mailings": self._spread,
             "errands": self._run_errands,
             "letters": self.sender.send_due,
@@ -103,6 +106,10 @@ class Worker:
     def _answer(self) -> None:
         while open_intake(self.keys, ANSWERS | ANSWERS_ABOVE):
             self.engine.wake("letters", each_time=True)
+
+    def _publish(self) -> None:
+        if publish_due():
+            self.engine.wake("mailings")
 
     def _spread(self) -> None:
         spread_mailings()

@@ -6,7 +6,7 @@ the slots. No letter holds a signer's name: the mail provider has no business kn
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -65,6 +65,12 @@ def render_letter(name: str, subject: str, list_name: str | None, **context: obj
     }
     html = css_inline.inline(render_template(f"letters/{name}.html", **context))
     return Letter(subject, render_template(f"letters/{name}.txt", **context), html, list_name)
+
+
+def without_slots(letter: Letter) -> Letter:
+    """A letter to look at: its personal links lead nowhere."""
+    text, html = (re.sub("|".join(SLOTS), "…", content) for content in (letter.text, letter.html))
+    return replace(letter, text=text, html=html)
 
 
 class Skeleton:

@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, literal
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaign.db import Base, one_of, partial_index
@@ -34,7 +34,12 @@ class MailingState(StrEnum):
 
     SENDING = "sending"
     PAUSED = "paused"
+    STOPPED = "stopped"
     DONE = "done"
+
+
+IS_READING = "confirmed_at IS NOT NULL AND unsubscribed_at IS NULL"
+"""Who gets letters of updates: the predicate of an index, by which they are counted without being read."""
 
 
 class Reader(Base):
@@ -45,6 +50,7 @@ class Reader(Base):
         UniqueConstraint("campaign_id", "fingerprint"),
         partial_index("uq_readers_of_no_campaign", "fingerprint", where="campaign_id IS NULL", unique=True),
         partial_index("ix_readers_unconfirmed", "created_at", where="confirmed_at IS NULL"),
+        partial_index("ix_readers_wishes", "campaign_id", "locale", "news", where=IS_READING),
         one_of("news", News),
         {"sqlite_autoincrement": True},
     )
@@ -82,7 +88,7 @@ class Reader(Base):
 
 
 class Mailing(Base):
-    """The letters of one update. Spread to readers in the order of their ids, up to `spread_to`."""
+    """The letters of one update, owed in the order of the readers: up to `spread_to`, `spread_count` so far."""
 
     __tablename__ = "mailings"
     __table_args__ = (one_of("state", MailingState),)
@@ -95,6 +101,7 @@ class Mailing(Base):
     reason: Mapped[str | None]
     spread_to: Mapped[int] = mapped_column(default=0)
     spread_until: Mapped[int]
+    spread_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
 
@@ -115,6 +122,10 @@ class Delivery(Base):
         UniqueConstraint("mailing_id", "reader_id"),
         partial_index("ix_deliveries_due", "mailing_id", "id", where="state = 'due'"),
         partial_index("ix_deliveries_leased", "lease_until", where="state = 'leased'"),
+        *(
+            partial_index(f"ix_deliveries_{state}", "mailing_id", "code", where=f"state = '{state}'")
+            for state in (DeliveryState.FAILED, DeliveryState.SKIPPED, DeliveryState.UNCERTAIN)
+        ),
         one_of("state", DeliveryState),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),
         {"sqlite_autoincrement": True},
@@ -141,6 +152,11 @@ class Delivery(Base):
     def has_live_link(self, now: datetime) -> bool:
         """Whether its random link still works."""
         return self.link_expires_at is not None and self.link_expires_at >= now
+
+
+def is_in(state: DeliveryState):  # type: ignore[no-untyped-def]
+    """The predicate of the partial indexes, word for word: a bound value would not match them."""
+    return Delivery.state == literal(state.value, literal_execute=True)
 
 
 class Suppression(Base):

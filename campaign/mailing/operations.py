@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
+from flask_babel import gettext as _
 from sqlalchemy import Table, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from campaign.db import db, is_sqlite
+from campaign.errors import Refusal
 from campaign.links import token_hash
 from campaign.mailing.models import (
     Allowance,
@@ -20,6 +22,7 @@ from campaign.mailing.models import (
     News,
     Reader,
     Suppression,
+    is_in,
 )
 
 LETTERS_A_DAY = 5
@@ -36,11 +39,6 @@ class Addressee:
     fingerprint: bytes
     locale: str
     seal: Callable[[], bytes]
-
-
-def is_in(state: DeliveryState):  # type: ignore[no-untyped-def]
-    """The predicate of the partial indexes, word for word: a bound value would not match them."""
-    return Delivery.state == literal(state.value, literal_execute=True)
 
 
 def find_or_add_reader(addressee: Addressee, now: datetime, *, may_add: bool) -> Reader | None:
@@ -60,13 +58,16 @@ def find_or_add_reader(addressee: Addressee, now: datetime, *, may_add: bool) ->
         "news": News.NONE,
         "created_at": now,
     }
-    db.session.execute(_insert(Reader).values(row).on_conflict_do_nothing())
+    db.session.execute(insert(Reader).values(row).on_conflict_do_nothing())
     return db.session.scalar(found)
 
 
 def forget_reader(reader: Reader) -> None:
     """Delete a reader, with the letters that were not sent; of those that were, only that they were."""
-    db.session.execute(delete(Delivery).where(Delivery.reader_id == reader.id, Delivery.settled_at.is_(None)))
+    unsent = Delivery.reader_id == reader.id, Delivery.settled_at.is_(None)
+    fewer = update(Mailing).where(Mailing.id.in_(select(Delivery.mailing_id).where(*unsent)))
+    db.session.execute(fewer.values(spread_count=Mailing.spread_count - 1).execution_options(synchronize_session=False))
+    db.session.execute(delete(Delivery).where(*unsent))
     db.session.execute(
         update(Delivery)
         .where(Delivery.reader_id == reader.id)
@@ -94,7 +95,7 @@ def may_write(suppression_key: bytes, allowance_key: bytes, now: datetime) -> bo
     if db.session.get(Suppression, suppression_key) is not None:
         return False
     counted = (
-        _insert(Allowance)
+        insert(Allowance)
         .values(key=allowance_key, letters=1, counted_at=now)
         .on_conflict_do_update(index_elements=["key"], set_={"letters": Allowance.letters + 1})
         .returning(Allowance.letters)
@@ -111,7 +112,7 @@ def forget_allowances(now: datetime) -> None:
 def suppress(key: bytes, reason: str, now: datetime) -> None:
     """Never write to an address again."""
     row = {"key": key, "reason": reason, "created_at": now}
-    db.session.execute(_insert(Suppression).values(row).on_conflict_do_nothing())
+    db.session.execute(insert(Suppression).values(row).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
         .order_by(Reader.id)
     )
     columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
-    db.session.execute(_insert(Delivery).from_select(columns, readers).on_conflict_do_nothing())
+    owing = insert(Delivery).from_select(columns, readers).on_conflict_do_nothing()
+    made = db.session.execute(owing, execution_options={"preserve_rowcount": True})
+    mailing.spread_count = Mailing.spread_count + made.rowcount  # type: ignore[attr-defined]
     mailing.spread_to = upto
 
 
@@ -288,16 +291,49 @@ def return_expired_leases(now: datetime) -> None:
 
 def pause(mailing: Mailing, reason: str | None = None) -> None:
     """Send nothing more of a mailing until it is resumed."""
-    if mailing.state == MailingState.SENDING:
-        mailing.state, mailing.reason = MailingState.PAUSED, reason
+    _move(mailing, {MailingState.SENDING}, state=MailingState.PAUSED, reason=reason)
 
 
 def resume(mailing: Mailing) -> None:
     """Go on with a paused mailing."""
-    if mailing.state == MailingState.PAUSED:
-        mailing.state, mailing.reason = MailingState.SENDING, None
+    _move(mailing, {MailingState.PAUSED}, state=MailingState.SENDING, reason=None)
 
 
-def _insert(model: type):  # type: ignore[no-untyped-def]
+def stop(mailing: Mailing, now: datetime, reason: str | None = None) -> None:
+    """Send nothing more of a mailing, ever. Raises Refusal when there is nothing left to stop."""
+    going = {MailingState.SENDING, MailingState.PAUSED}
+    if not _move(mailing, going, state=MailingState.STOPPED, reason=reason, done_at=now):
+        raise Refusal(_("This mailing has ended already."))
+
+
+def retry_failed(mailing: Mailing, now: datetime) -> int:
+    """Owe again what has failed; says how many letters. What is uncertain is not sent again: it may have arrived.
+
+    Addresses that were refused for good stay suppressed, so the sender skips them. Raises Refusal.
+    """
+    if mailing.state == MailingState.STOPPED:
+        raise Refusal(_("This mailing was stopped. Nothing more is sent of it."))
+    failed = update(Delivery).where(
+        Delivery.mailing_id == mailing.id, is_in(DeliveryState.FAILED), Delivery.reader_id.is_not(None)
+    )
+    again = {"state": DeliveryState.DUE, "attempts": 0, "not_before": now, "settled_at": None}
+    owed = db.session.execute(failed.values(**again).execution_options(synchronize_session=False))
+    count: int = owed.rowcount  # type: ignore[attr-defined]
+    if not count:
+        raise Refusal(_("No letter of this mailing can be tried again."))
+    _move(mailing, {MailingState.DONE}, state=MailingState.SENDING, done_at=None)
+    return count
+
+
+def _move(mailing: Mailing, states: set[MailingState], **values: object) -> bool:
+    """Change a mailing that is in one of these states, whoever else changes it meanwhile; says whether it was."""
+    moved = update(Mailing).where(Mailing.id == mailing.id, Mailing.state.in_(states)).values(**values)
+    db.session.flush()
+    is_moved: bool = db.session.execute(moved.execution_options(synchronize_session=False)).rowcount == 1  # type: ignore[attr-defined]
+    db.session.refresh(mailing)
+    return is_moved
+
+
+def insert(model: type):  # type: ignore[no-untyped-def]
     """INSERT with ON CONFLICT, which both databases spell alike."""
     return sqlite.insert(model) if is_sqlite() else postgresql.insert(model)

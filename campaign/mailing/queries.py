@@ -2,19 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select, true
 
 from campaign.db import db
-from campaign.mailing.models import Delivery, Mailing, MailingState, News, Reader, Suppression
+from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, News, Reader, Suppression, is_in
+
+RECENT = timedelta(minutes=1)
+RECENT_LETTERS = 20_000
+"""No more letters than this are looked at for how many go out in a minute."""
 
 
 @dataclass(frozen=True)
 class MailingProgress:
-    """How far a mailing is: deliveries by state."""
+    """How far a mailing is: deliveries by state, those that there are none of left out."""
 
     mailing: Mailing
     by_state: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """How many letters were owed so far; while it is being spread, more will come."""
+        return self.mailing.spread_count
+
+    @property
+    def ended(self) -> int:
+        """How many letters nothing more will be done about."""
+        return self.total - self.count(DeliveryState.DUE) - self.count(DeliveryState.LEASED)
+
+    def count(self, state: str) -> int:
+        """How many are in this state."""
+        return self.by_state.get(state, 0)
 
 
 def sending_mailings() -> Sequence[Mailing]:
@@ -81,11 +100,76 @@ def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
     return {row.locale: row.readers for row in db.session.execute(counted)}
 
 
+def is_owed(reader_id: int, letter: str, subject_id: int | None) -> bool:
+    """Whether such a letter is on its way to a reader."""
+    found = select(Delivery.id).where(
+        Delivery.reader_id == reader_id,
+        Delivery.letter == letter,
+        Delivery.subject_id == subject_id,
+        Delivery.settled_at.is_(None),
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
+def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
+    """How many readers want all news, and how many news of status only, by locale; by an index alone."""
+    counted = (
+        select(Reader.locale, Reader.news, func.count())
+        .where(Reader.campaign_id == campaign_id, Reader.confirmed_at.is_not(None), Reader.unsubscribed_at.is_(None))
+        .group_by(Reader.locale, Reader.news)
+        .order_by(Reader.locale, Reader.news)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for locale, news, count in db.session.execute(counted):
+        if news != News.NONE:
+            found.setdefault(locale, {})[news] = count
+    return found
+
+
 def mailings_progress() -> list[MailingProgress]:
     """Every mailing and how far it is, newest first."""
-    counted = select(Delivery.mailing_id, Delivery.state, func.count()).group_by(Delivery.mailing_id, Delivery.state)
-    states: dict[int | None, dict[str, int]] = {}
-    for mailing_id, state, count in db.session.execute(counted):
-        states.setdefault(mailing_id, {})[state] = count
-    mailings = db.session.scalars(select(Mailing).order_by(Mailing.id.desc()))
-    return [MailingProgress(mailing, states.get(mailing.id, {})) for mailing in mailings]
+    return [mailing_progress(mailing) for mailing in db.session.scalars(select(Mailing).order_by(Mailing.id.desc()))]
+
+
+def mailing_progress(mailing: Mailing) -> MailingProgress:
+    """How far a mailing is. What is sent is never counted, but is what remains of the total: it is the most."""
+    unsent = [state for state in DeliveryState if state is not DeliveryState.SENT]
+    counted = db.session.execute(
+        select(Mailing.spread_count, *(_counted(state) for state in unsent)).where(Mailing.id == mailing.id)
+    ).one()
+    by_state = {state.value: count for state, count in zip(unsent, counted[1:], strict=True) if count}
+    sent = counted.spread_count - sum(by_state.values())
+    return MailingProgress(mailing, by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {}))
+
+
+def _counted(state: DeliveryState):  # type: ignore[no-untyped-def]
+    found = select(func.count()).where(Delivery.mailing_id == Mailing.id, is_in(state))
+    return found.select_from(Delivery).correlate(Mailing).scalar_subquery()
+
+
+def failures(mailing_id: int) -> dict[int | None, int]:
+    """How many letters of a mailing have failed, by the relay's reply code, most first."""
+    counted = (
+        select(Delivery.code, func.count().label("letters"))
+        .where(Delivery.mailing_id == mailing_id, is_in(DeliveryState.FAILED))
+        .group_by(Delivery.code)
+        .order_by(func.count().desc(), Delivery.code)
+    )
+    return {row.code: row.letters for row in db.session.execute(counted)}
+
+
+def letters_a_minute(mailing: Mailing, now: datetime) -> int:
+    """How many letters of a mailing ended in the last minute; letters go in the order of their ids, so few are read."""
+    claimable = select(Delivery.id).where(
+        Delivery.mailing_id == mailing.id, is_in(DeliveryState.DUE), Delivery.not_before <= now
+    )
+    first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
+    if first is None:
+        return 0
+    recent = select(func.count()).where(
+        Delivery.id < first,
+        Delivery.id >= first - RECENT_LETTERS,
+        Delivery.mailing_id == mailing.id,
+        Delivery.settled_at > now - RECENT,
+    )
+    return db.session.scalar(recent) or 0

@@ -19,7 +19,7 @@ from campaign.i18n import speaking
 from campaign.links import link_signer
 from campaign.mailing import letters
 from campaign.mailing.letters import LetterKind, Skeleton
-from campaign.mailing.models import DeliveryState, Mailing, Reader
+from campaign.mailing.models import DeliveryState, Mailing, MailingState, Reader
 from campaign.mailing.operations import (
     Lease,
     Outcome,
@@ -64,7 +64,7 @@ def open_address(reader: Reader | Claimed, keys: Keyring) -> EmailAddress:
 def spread_mailings() -> None:
     """Make the deliveries of the mailings that are being sent, a range of readers a transaction."""
     for mailing in sending_mailings():
-        while not mailing.is_spread:
+        while mailing.state == MailingState.SENDING and not mailing.is_spread:
             spread(mailing, SPREAD, clock.now())
             db.session.commit()
 

@@ -1,14 +1,19 @@
-"""The letter that tells an update."""
+"""The letter that tells an update, and the one by which organizers try a draft's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask_babel import gettext as _
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.db import db
-from campaign.i18n import current_locale
+from campaign.i18n import LOCALES, current_locale, speaking
 from campaign.links import public_url
-from campaign.mailing.letters import Letter, render_letter
+from campaign.mailing.letters import Letter, LetterKind, render_letter
 from campaign.signing.queries import progress
-from campaign.timeline.models import Update
-from campaign.timeline.queries import entry, freedom, standings
+from campaign.timeline.models import Draft, Update
+from campaign.timeline.queries import Entry, Standing, draft_changes, draft_entry, entry, freedom, standings
 
 
 def update(campaign_id: int, update_id: int | None) -> Letter:
@@ -16,16 +21,42 @@ def update(campaign_id: int, update_id: int | None) -> Letter:
     campaign = db.session.get_one(Campaign, campaign_id)
     locale = current_locale()
     told = entry(db.session.get_one(Update, update_id), locale)
-    people = standings(campaign, locale, clock.today())
+    return _letter(campaign, told, standings(campaign, locale, clock.today()))
+
+
+def draft_letter(draft: Draft) -> Letter:
+    """The letter that a draft will become, in the locale in force."""
+    today, locale = clock.today(), current_locale()
+    people = standings(draft.campaign, locale, today, draft_changes(draft, today))
+    return _letter(draft.campaign, draft_entry(draft, locale, today), people)
+
+
+def _letter(campaign: Campaign, told: Entry, people: Sequence[Standing]) -> Letter:
     return render_letter(
         "update",
         told.title,
         campaign.slug,
         campaign=campaign,
-        text=campaign.text_in(locale),
+        text=campaign.text_in(current_locale()),
         update=told,
         people=people,
         freed=freedom(people) if told.changes else None,
         progress=progress(campaign),
         page_url=public_url("pages.campaign", slug=campaign.slug),
     )
+
+
+def _test(locale: str, draft_id: int | None) -> Letter:
+    """A draft's letter in one language, to the organizer who asked for it: no list, and no links of a reader."""
+    with speaking(locale):
+        letter = draft_letter(db.session.get_one(Draft, draft_id))
+        return replace(letter, subject=_("Test: %(title)s", title=letter.subject), list_name=None)
+
+
+def test_kind(locale: str) -> str:
+    """The kind of letter by which a draft is tried in a language."""
+    return f"update_test_{locale}"
+
+
+TESTS = {test_kind(code): LetterKind(lambda _campaign, draft, at=code: _test(at, draft)) for code in LOCALES}
+"""The kinds of letter by which drafts are tried."""

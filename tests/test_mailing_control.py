@@ -1,0 +1,250 @@
+"""Mailings under way: how far they are, paused, stopped for good, tried again; from the console and the command."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event, text
+from werkzeug.test import TestResponse
+
+from campaign import clock
+from campaign.campaigns.models import Campaign
+from campaign.db import db
+from campaign.errors import Refusal
+from campaign.mailing import tasks
+from campaign.mailing.models import Delivery, Mailing, Reader
+from campaign.mailing.operations import forget_reader, pause, resume, retry_failed, stop
+from campaign.mailing.queries import failures, letters_a_minute, mailing_progress, wishes
+from campaign.organizers.models import AuditEntry, Role
+from campaign.timeline.models import Update
+from campaign.timeline.progress import failure_sentence
+from tests.organizers_in import Organizers
+from tests.servers import ACCEPT, Received
+from tests.test_composing import SEE_OTHER, UNPROCESSABLE, Desk, campaign, seat
+from tests.test_sending import Post, post, refuse
+
+__all__ = ["campaign", "post", "seat"]
+
+one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+ADDRESSES = [f"reader{number}@example.org" for number in range(6)]
+
+
+def told(post: Post, campaign: Campaign) -> Mailing:
+    """A mailing to six readers."""
+    post.readers(campaign, *ADDRESSES)
+    return post.tell(campaign)
+
+
+def counted(mailing: Mailing) -> dict[str, int]:
+    """How many letters of a mailing are in which state, by reading them all."""
+    db.session.commit()
+    rows = text("SELECT state, count(*) FROM deliveries WHERE mailing_id = :id GROUP BY state")
+    return dict(db.session.execute(rows, {"id": mailing.id}).all())
+
+
+def shown(mailing: Mailing) -> dict[str, int]:
+    """The same, as it is shown."""
+    db.session.commit()
+    return mailing_progress(db.session.get_one(Mailing, mailing.id)).by_state
+
+
+# Counting
+
+
+def test_what_is_shown_is_what_is_there(post: Post, campaign: Campaign) -> None:
+    """Before, between and after: spread, sent, failed, left out, forgotten; the total is what was owed."""
+    mailing = told(post, campaign)
+    assert shown(mailing) == {}
+    db.session.commit()
+    with post.worker.app.app_context():
+        post.worker.runs()["mailings"]()
+    assert shown(mailing) == counted(mailing) == {"due": 6}
+    readers = db.session.query(Reader).filter_by(campaign_id=campaign.id).order_by(Reader.id).all()
+    forget_reader(readers[0])
+    readers[1].unsubscribe(clock.now())
+    db.session.commit()
+    assert shown(mailing) == counted(mailing) == {"due": 5}
+    post.sink.reply_to_recipient = refuse(ADDRESSES[2], reply="550 5.1.1 no such user")
+    post.work()
+    assert shown(mailing) == counted(mailing) == {"sent": 3, "skipped": 1, "failed": 1}
+    forget_reader(db.session.query(Reader).filter_by(campaign_id=campaign.id).order_by(Reader.id.desc()).first())
+    db.session.commit()
+    assert shown(mailing) == counted(mailing), "what was sent stays counted"
+    assert failures(mailing.id) == {550: 1}
+    db.session.commit()
+    with post.worker.app.app_context():
+        tasks.spread_mailings()
+    assert shown(mailing) == counted(mailing)
+
+
+@one_database
+def test_readers_are_counted_by_language_and_wish(post: Post, campaign: Campaign) -> None:
+    """Those who read; not those who unsubscribed, want nothing or never confirmed."""
+    readers = post.readers(campaign, *ADDRESSES)
+    readers[0].locale = readers[1].locale = "ur"
+    readers[1].news, readers[2].news = "status", "none"
+    readers[3].unsubscribe(clock.now())
+    readers[4].confirmed_at = None
+    db.session.commit()
+    assert wishes(campaign.id) == {"en": {"all": 1}, "ur": {"all": 1, "status": 1}}
+
+
+@one_database
+def test_no_page_reads_all_deliveries(post: Post, campaign: Campaign) -> None:
+    """Every count of the progress, and that of the readers, goes by an index of few or by the index alone."""
+    mailing = told(post, campaign)
+    db.session.commit()
+    asked: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *about: asked.append((about[2], about[3])))
+    mailing_progress(mailing)
+    failures(mailing.id)
+    letters_a_minute(mailing, clock.now())
+    wishes(campaign.id)
+    for statement, values in list(asked):
+        rows = db.session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
+        plan = " / ".join(row[-1] for row in rows)
+        assert "SCAN deliveries" not in plan, statement
+        assert "SCAN readers" not in plan, statement
+        assert "uq_deliveries" not in plan, statement
+
+
+@one_database
+def test_letters_of_the_last_minute(post: Post, campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While some are due: how many went since."""
+    mailing = told(post, campaign)
+    monkeypatch.setattr(tasks, "BATCH", 4)
+    monkeypatch.setattr(tasks, "BATCH_SECONDS", 60)
+    monkeypatch.setattr(tasks.Sender, "send_due", lambda sender: (sender._send_batch(), sender.connection.hang_up()))
+    post.work()
+    assert shown(mailing) == {"sent": 4, "due": 2}
+    assert letters_a_minute(db.session.get_one(Mailing, mailing.id), clock.now()) == 4
+
+
+# Stopping, and trying again
+
+
+def test_a_stopped_mailing_sends_nothing_more(post: Post, campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped while letters go out: the batch in flight, and nothing after it; it is not resumed, nor tried again."""
+    mailing = told(post, campaign)
+    mailing_id = mailing.id
+    monkeypatch.setattr(tasks, "BATCH", 2)
+
+    def stop_at_first(received: Received) -> str:
+        if len(post.sink.letters) == 0:
+            with post.client.application.app_context():
+                stop(db.session.get_one(Mailing, mailing_id), clock.now(), "stopped by hand")
+                db.session.commit()
+                db.session.remove()
+        return ACCEPT
+
+    post.sink.reply_to_letter = stop_at_first
+    post.work()
+    assert len(post.sent) <= 2
+    for act in (pause, resume):
+        act(db.session.get_one(Mailing, mailing_id))
+    with pytest.raises(Refusal, match="stopped"):
+        retry_failed(db.session.get_one(Mailing, mailing_id), clock.now())
+    with pytest.raises(Refusal, match="ended already"):
+        stop(db.session.get_one(Mailing, mailing_id), clock.now())
+    for _ in range(2):
+        post.work()
+    assert len(post.sent) <= 2
+    assert post.reasons() == [("stopped", "stopped by hand")]
+    assert shown(mailing)["due"] >= 4
+
+
+@one_database
+def test_one_stopped_before_it_was_spread_is_not_spread(post: Post, campaign: Campaign) -> None:
+    """Nothing is owed any more."""
+    mailing = told(post, campaign)
+    stop(mailing, clock.now())
+    post.work()
+    assert (post.sent, post.letters()) == ([], [])
+
+
+def test_what_failed_is_tried_again(post: Post, campaign: Campaign) -> None:
+    """What may succeed goes out; a suppressed address and one that is forgotten get nothing; then there is nothing."""
+    mailing = told(post, campaign)
+    replies = {ADDRESSES[0]: "550 5.1.1 no such user", ADDRESSES[1]: "554 5.6.0 spam", ADDRESSES[2]: "554 5.6.0 spam"}
+    post.sink.reply_to_recipient = lambda address: replies.get(address, ACCEPT) if address == ADDRESSES[0] else ACCEPT
+    post.sink.reply_to_letter = lambda received: replies.get(received.recipients[0], ACCEPT)
+    post.work()
+    assert shown(mailing) == counted(mailing) == {"sent": 3, "failed": 3}
+    gone = db.session.query(Delivery).filter_by(state="failed").order_by(Delivery.id.desc()).first()
+    forget_reader(gone.reader)
+    replies.clear()
+    again = db.session.get_one(Mailing, mailing.id)
+    assert retry_failed(again, clock.now()) == 2
+    assert again.state == "sending"
+    post.work()
+    assert shown(mailing) == counted(mailing) == {"sent": 4, "skipped": 1, "failed": 1}
+    assert post.reasons() == [("done", None)]
+    with pytest.raises(Refusal, match="No letter"):
+        retry_failed(db.session.get_one(Mailing, mailing.id), clock.now())
+
+
+# The console
+
+
+@one_database
+def test_letters_are_watched_paused_and_stopped_in_the_console(
+    seat: Callable[..., Desk], post: Post, campaign: Campaign
+) -> None:
+    """The page without a script reads itself again; each act is in the log; no address is shown."""
+    mailing = told(post, campaign)
+    number = db.session.get_one(Update, mailing.update_id).number
+    desk = seat()
+    page = desk.get(f"/{number}/")
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+    def act(name: str, **typed: str) -> TestResponse:
+        return desk.post(f"/{number}/{name}", **typed)
+
+    assert act("pause").status_code == SEE_OTHER
+    post.work()
+    assert post.sent == []
+    assert "Somebody paused it" in desk.get(f"/{number}/")
+    assert act("resume").status_code == SEE_OTHER
+    post.sink.reply_to_recipient = refuse(ADDRESSES[0], reply="550 5.1.1 no such user")
+    post.sink.reply_to_letter = refuse(ADDRESSES[1], reply="552 5.2.2 full")
+    post.work()
+    page = desk.get(f"/{number}/")
+    for sentence in ("There is no such inbox", "The inbox is full", "552", "Try the failed ones again"):
+        assert sentence in page
+    assert "@example.org" not in page
+    assert "refresh" not in page
+    assert act("retry").status_code == SEE_OTHER
+    assert act("stop", word="yes").status_code == UNPROCESSABLE
+    assert "2 letters are not sent yet" in desk.get(f"/{number}/stop")
+    assert act("stop", word="stop").status_code == SEE_OTHER
+    assert "Somebody stopped it" in desk.get(f"/{number}/progress")
+    acts = [entry.act for entry in db.session.query(AuditEntry).order_by(AuditEntry.id)]
+    assert acts[-4:] == ["mailing.paused", "mailing.resumed", "mailing.retried", "mailing.stopped"]
+
+
+@one_database
+def test_a_refusal_by_policy_is_told_in_a_sentence(seat: Callable[..., Desk], post: Post, campaign: Campaign) -> None:
+    """Why the mailing paused itself, and whom to tell."""
+    told(post, campaign)
+    post.sink.reply_to_recipient = refuse(reply="550 5.7.1 blocked")
+    post.work()
+    assert "refuses our letters by its rules (550)" in seat(Role.TRANSLATOR).get("/1/")
+
+
+@pytest.mark.usefixtures("app")
+@one_database
+def test_every_code_has_a_sentence() -> None:
+    """Whatever a relay answers."""
+    sentences = {code: failure_sentence(code) for code in (None, 421, 450, 451, 452, 500, 550, 552, 553, 554, 571)}
+    assert len(set(sentences.values())) == 6
+    assert all(sentences.values())
+
+
+@one_database
+def test_an_organizer_of_another_campaign_sees_nothing(organizers: Organizers, post: Post, campaign: Campaign) -> None:
+    """Neither the page nor the figures."""
+    told(post, campaign)
+    own = post.campaign()
+    db.session.commit()
+    desk = Desk(organizers.as_role(Role.OWNER, own.id), own)
+    for page in ("/1/", "/1/progress", "/1/stop"):
+        assert desk.client.get(desk.base + page).status_code == 404
