@@ -9,8 +9,8 @@ from sqlalchemy import delete, select
 
 from campaign.db import Translated, db
 from campaign.errors import Refusal
-from campaign.mailing.models import Delivery, DeliveryState, News
-from campaign.mailing.operations import UNCONFIRMED_LASTS, Owed, is_in, owe_letter
+from campaign.mailing.models import Delivery, DeliveryState, News, is_in
+from campaign.mailing.operations import UNCONFIRMED_LASTS, Owed, owe_letter
 from campaign.organizers.models import Organizer
 from campaign.sealing import binding
 from campaign.signing.models import Signature
