@@ -28,7 +28,7 @@ from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
-from campaign.signing import views as signing
+from campaign.signing import console as _c, views as signing
 from campaign.statements import views as statements
 from campaign.timeline import views as timeline
 from campaign.web import init_web

@@ -1,10 +1,12 @@
 """The forms of signing, following, asking for a link, and changing what one chose."""
 
+import re
 from functools import cache
 
+from flask import request
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from wtforms import HiddenField, RadioField, SelectChoice, StringField
+from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, StringField
 from wtforms.widgets import html_params
 
 from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
@@ -29,6 +31,24 @@ NEWS = [
     _choice(News.STATUS, _l("Only when somebody's status changes")),
     _choice(News.NONE, _l("No news")),
 ]
+
+
+_NOT_IN_A_SOURCE = re.compile(r"[^a-z0-9._-]+")
+LONGEST_SOURCE = 40
+
+
+def clean_source(text: str | None) -> str:
+    """Where somebody came from, in the few characters that a source may have: a to z, digits, dot, hyphen, low line."""
+    return _NOT_IN_A_SOURCE.sub("-", (text or "").strip().lower()).strip("-")[:LONGEST_SOURCE]
+
+
+def named_source() -> str:
+    """The source that the link to this page names."""
+    return request.args.get("source") or request.args.get("utm_source") or ""
+
+
+def _contact_field() -> BooleanField:
+    return BooleanField(_l("The organizers may write to me themselves"))
 
 
 def _appear_field() -> RadioField:
@@ -83,6 +103,8 @@ class SignForm(PublicForm):
     news = _news_field(NEWS)
     statement = statement_field()
     version = HiddenField()
+    may_contact = _contact_field()
+    source = HiddenField(default=named_source, filters=[clean_source])
 
     def request(self) -> Request:
         """What was typed, ready to be sealed; and the number of the version of the text that was shown."""
@@ -118,6 +140,7 @@ class YoursForm(PublicForm):
 
     appear = _appear_field()
     news = _news_field(NEWS)
+    may_contact = _contact_field()
 
 
 class FollowerForm(PublicForm):

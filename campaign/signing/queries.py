@@ -34,6 +34,11 @@ def confirmed_signature(reader_id: int) -> Signature | None:
     return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, is_confirmed()))
 
 
+def standing_signature(reader_id: int) -> Signature | None:
+    """The reader's signature that counts, or counted until it was invalidated."""
+    return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, ~is_pending()))
+
+
 def pending_signatures(reader_id: int) -> Sequence[Signature]:
     """The reader's signatures that wait for confirmation, newest first."""
     pending = select(Signature).where(Signature.reader_id == reader_id, is_pending())
@@ -70,7 +75,7 @@ def signature_of(delivery: Delivery) -> Signature | None:
     """The signature that a letter's link confirms: the one typed with it, unless another was confirmed before."""
     if delivery.letter != CONFIRM_SIGNATURE or delivery.reader_id is None:
         return None
-    return confirmed_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
+    return standing_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from campaign.signing.operations import Request
 from campaign.signing.queries import (
     CONFIRM_SIGNATURE,
     PAGE,
-    confirmed_signature,
     delivery_of_link,
     listed_signatures,
     progress,
     reader_by_handle,
     signature_of,
+    standing_signature,
 )
 from campaign.web import error_page, mark, marked
 from campaign.work import wake
@@ -124,6 +124,8 @@ def _confirm(delivery: Delivery, reader: Reader, token: str) -> ResponseReturnVa
     signature = signature_of(delivery)
     if delivery.letter == CONFIRM_SIGNATURE and signature is None:
         return _expired_page(None, token), 404
+    if signature is not None and signature.is_invalidated:
+        return redirect(_yours_url(reader), 303)  # which says so
     if request.method == "POST":
         _confirm_now(signature, reader)
         return redirect(url_for("signing.confirm", token=token), 303)
@@ -157,9 +159,13 @@ def _thanks_page(reader: Reader, signature: Signature | None, token: str) -> str
         text=campaign.text_in(current_locale()),
         number=signer_number(campaign.id, signature.commitment) if signature else None,
         signature=signature,
-        yours_url=url_for("signing.yours", token=link_signer().sign(YOURS, reader.handle)),
+        yours_url=_yours_url(reader),
         token=token,
     )
+
+
+def _yours_url(reader: Reader) -> str:
+    return url_for("signing.yours", token=link_signer().sign(YOURS, reader.handle))
 
 
 def _expired_page(delivery: Delivery | None, token: str) -> str:
@@ -187,7 +193,7 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
     reader = reader_by_handle(handle)
     if reader is None:
         return (_gone_page("erased"), 410) if handle else (_expired_page(None, token), 404)
-    signature = confirmed_signature(reader.id)
+    signature = standing_signature(reader.id)
     form = _yours_form(reader, signature)
     if request.method in READING_METHODS:
         return _yours_page(reader, signature, form)
@@ -197,9 +203,9 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
 
 def _yours_form(reader: Reader, signature: Signature | None) -> YoursForm | FollowerForm:
     news = News.NONE if reader.unsubscribed_at else reader.news
-    return (
-        YoursForm(data={"news": news, "appear": signature.appear}) if signature else FollowerForm(data={"news": news})
-    )
+    if signature is None:
+        return FollowerForm(data={"news": news})
+    return YoursForm(data={"news": news, "appear": signature.appear, "may_contact": signature.may_contact})
 
 
 def _yours_page(reader: Reader, signature: Signature | None, form: PublicForm) -> str:
@@ -222,6 +228,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
         return _yours_page(reader, signature, form), 422
     reader.choose_news(News(form.news.data))
     if signature is not None and isinstance(form, YoursForm):
+        signature.may_contact = form.may_contact.data
         operations.change_appearance(signature, Appear(form.appear.data))
     db.session.commit()
     wake("names")
