@@ -32,7 +32,7 @@ class History:
 
 
 def history(campaign_id: int) -> History:
-    """The sum of the ledger by kind of change. Reads the few entries that took away or gave back; the rest are added."""
+    """The ledger by kind of change. Reads the few entries that took away or gave back: all others added."""
     last = last_entry(campaign_id)
     is_other = LedgerEntry.change != literal(Change.ADDED, literal_execute=True)  # the index's predicate, word for word
     counted = (
@@ -40,7 +40,7 @@ def history(campaign_id: int) -> History:
         .where(LedgerEntry.campaign_id == campaign_id, is_other)
         .group_by(LedgerEntry.change)
     )
-    others = {change: number for change, number in db.session.execute(counted)}
+    others = {row[0]: row[1] for row in db.session.execute(counted)}
     added = (last.number if last else 0) - sum(others.values())
     rest = {change.value: others.get(change, 0) for change in Change if change is not Change.ADDED}
     return History(last.count if last else 0, added, **rest)

@@ -1,4 +1,4 @@
-"""The forms of signing, following, asking for a link, and changing what one chose."""
+"""The forms of signing, following, asking for a link, changing what one chose; and of searching, for organizers."""
 
 import re
 from functools import cache
@@ -9,7 +9,17 @@ from markupsafe import Markup
 from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, StringField
 from wtforms.widgets import html_params
 
-from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
+from campaign.forms import (
+    ConsoleForm,
+    PublicForm,
+    at_most,
+    email_address,
+    email_field,
+    needed,
+    one_line,
+    one_of,
+    statement_field,
+)
 from campaign.i18n import countries, current_locale
 from campaign.mailing.models import News
 from campaign.signing.models import Appear
@@ -147,3 +157,26 @@ class FollowerForm(PublicForm):
     """What a follower may change."""
 
     news = _news_field(NEWS)
+
+
+class NameForm(ConsoleForm):
+    """A part of a public name."""
+
+    name = StringField(
+        _l("Name, as it is shown"),
+        filters=[one_line],
+        validators=[needed(_l("Please give a part of the name.")), at_most(120)],
+        render_kw={"autocomplete": "off", "maxlength": 120},
+    )
+    before = HiddenField()
+
+
+class AddressForm(ConsoleForm):
+    """An exact address: only the worker can look for it."""
+
+    address = StringField(
+        _l("Exact e-mail address"),
+        filters=[lambda text: (text or "").strip()],
+        validators=[needed(_l("Please give the address.")), at_most(254), email_address],
+        render_kw={"type": "email", "autocomplete": "off", "maxlength": 254, "dir": "ltr"},
+    )

@@ -135,7 +135,7 @@ def _add_pending(request: Request, at: Answering) -> Signature:
 
 
 def confirm(signature: Signature, now: datetime) -> Signature:
-    """Count a signature from now on; idempotent. Returns the reader's one signature, which may be an invalidated one."""
+    """Count a signature from now on; idempotent. Returns the reader's one signature, perhaps an invalidated one."""
     db.session.refresh(signature.reader, with_for_update=True)
     standing = standing_signature(signature.reader_id)
     if standing is not None:

@@ -11,14 +11,18 @@ from campaign.campaigns.views import campaign_or_404
 from campaign.db import READING_METHODS, db
 from campaign.forms import PublicForm
 from campaign.i18n import current_locale
-from campaign.ledger.queries import signer_number
+from campaign.ledger.queries import history, signer_number
 from campaign.limits import per_campaign, per_client, retry_after, too_many
 from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Delivery, News, Reader
+from campaign.pagecache import cached_page
 from campaign.signing import operations
 from campaign.signing.forms import FollowerForm, FollowForm, LinkForm, SignForm, YoursForm
+from campaign.signing.invalidating.forms import KINDS
+from campaign.signing.invalidating.queries import invalidations
 from campaign.signing.models import Appear, Signature
 from campaign.signing.operations import Request
+from campaign.signing.paper.queries import count_on_paper
 from campaign.signing.queries import (
     CONFIRM_SIGNATURE,
     PAGE,
@@ -276,4 +280,20 @@ def signatures(locale: str, slug: str) -> ResponseReturnValue:
         next_url=url_for("signing.signatures", slug=slug, before=mark(last.confirmed_at, last.id))
         if last and last.confirmed_at
         else None,
+    )
+
+
+@bp.get("/<locale:locale>/<slug>/ledger/")
+@cached_page()
+def ledger(locale: str, slug: str) -> str:
+    """How the count came about: what was added, withdrawn, invalidated, given back."""
+    campaign = campaign_or_404(slug)
+    return render_template(
+        "signing/ledger.html",
+        campaign=campaign,
+        text=campaign.text_in(locale),
+        history=history(campaign.id),
+        on_paper=count_on_paper(campaign.id),
+        invalidations=invalidations(campaign.id),
+        kinds=KINDS,
     )

@@ -252,9 +252,7 @@ def _add_paper() -> None:
         sa.Column("imported_at", TIME, nullable=True),
         sa.Column("undone_by", sa.String(), nullable=True),
         sa.Column("undone_at", TIME, nullable=True),
-        sa.CheckConstraint(
-            "on_paper >= 0 AND letters >= 0 AND wrong >= 0", name=op.f("ck_paper_batches_numbers")
-        ),
+        sa.CheckConstraint("on_paper >= 0 AND letters >= 0 AND wrong >= 0", name=op.f("ck_paper_batches_numbers")),
         sa.CheckConstraint(
             "undone_at IS NULL OR imported_at IS NOT NULL", name=op.f("ck_paper_batches_imported_before_undone")
         ),

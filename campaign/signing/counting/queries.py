@@ -1,8 +1,8 @@
 """What was counted last, and a count of everything: for the worker, never for a page."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 
 from campaign.db import db, is_sqlite
 from campaign.ledger.queries import history, last_entry
@@ -10,6 +10,7 @@ from campaign.signing.counting.models import Breakdown, SignatureStatistics
 from campaign.signing.models import Signature, SignatureState
 from campaign.signing.queries import is_confirmed
 
+STALE_AFTER = timedelta(minutes=1)
 MOST = 60
 """A breakdown names so many; what is beyond goes into one."""
 
@@ -20,6 +21,11 @@ NONE = ""
 def statistics(campaign_id: int) -> SignatureStatistics | None:
     """What was counted last."""
     return db.session.get(SignatureStatistics, campaign_id)
+
+
+def is_stale(counted: SignatureStatistics | None, now: datetime) -> bool:
+    """Whether it is time to count again."""
+    return counted is None or counted.counted_at <= now - STALE_AFTER
 
 
 def stamp(campaign_id: int) -> str:
@@ -40,7 +46,7 @@ def breakdowns(campaign_id: int) -> dict[str, Breakdown]:
     return {**counts, "state": _states(campaign_id)}
 
 
-def _counted(campaign_id: int, by: ColumnElement[str]) -> Breakdown:
+def _counted(campaign_id: int, by: SQLColumnExpression[str]) -> Breakdown:
     counted = select(by, func.count()).where(Signature.campaign_id == campaign_id, is_confirmed()).group_by(by)
     return {str(value): count for value, count in db.session.execute(counted.order_by(by))}
 
@@ -61,7 +67,7 @@ def _most(counts: Breakdown) -> Breakdown:
 def _states(campaign_id: int) -> Breakdown:
     """Withdrawn signatures are gone: the ledger remembers how many there were."""
     counted = select(Signature.state, func.count()).where(Signature.campaign_id == campaign_id)
-    found = {state: count for state, count in db.session.execute(counted.group_by(Signature.state))}
+    found = {row[0]: row[1] for row in db.session.execute(counted.group_by(Signature.state))}
     return {state.value: found.get(state, 0) for state in SignatureState} | {
         "withdrawn": history(campaign_id).withdrawn
     }

@@ -1,16 +1,12 @@
 """The worker's part: count again what has changed since it was counted."""
 
-from datetime import timedelta
-
 from sqlalchemy import select
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.db import ONLY_READS, db
 from campaign.signing.counting.models import Breakdown, SignatureStatistics
-from campaign.signing.counting.queries import breakdowns, stamp, statistics
-
-STALE_AFTER = timedelta(minutes=1)
+from campaign.signing.counting.queries import breakdowns, is_stale, stamp, statistics
 
 
 def count_signatures() -> None:
@@ -31,7 +27,7 @@ def _look(campaign_id: int) -> tuple[str | None, dict[str, Breakdown] | None]:
     db.session.connection(execution_options={ONLY_READS: True})
     known = statistics(campaign_id)
     present = counted = None
-    if known is None or known.counted_at <= clock.now() - STALE_AFTER:
+    if is_stale(known, clock.now()):
         present = stamp(campaign_id)
         counted = breakdowns(campaign_id) if known is None or known.stamp != present else None
     db.session.rollback()

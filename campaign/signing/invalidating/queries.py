@@ -46,7 +46,7 @@ class Criteria:
         return not any((self.domain, self.country, self.locale, self.source, self.since, self.until))
 
 
-def meeting(campaign_id: int, criteria: Criteria) -> Select[tuple[Signature]]:
+def meeting(campaign_id: int, criteria: Criteria) -> Select[Signature]:
     """The signatures that count and meet the criteria, the domain aside."""
     found = select(Signature).where(Signature.campaign_id == campaign_id, is_confirmed())
     for column in (Signature.country, Signature.locale, Signature.source):

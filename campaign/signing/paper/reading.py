@@ -1,4 +1,4 @@
-"""Reading a list of signatures from a CSV file: its encoding, its columns, its rows. What is wrong is told, not raised."""
+"""Reading a list of signatures from a CSV file: its encoding, its columns, its rows, and what is wrong with them."""
 
 import csv
 import io
@@ -70,7 +70,9 @@ def decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise NotReadable(_("The file is not in UTF-8. Save your table as “CSV (UTF-8)” and choose that file.")) from None
+        raise NotReadable(
+            _("The file is not in UTF-8. Save your table as “CSV (UTF-8)” and choose that file.")
+        ) from None
 
 
 def headers(text: str) -> list[str]:
@@ -112,7 +114,9 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error:
-            raise NotReadable(_("Row %(row)d cannot be read. Perhaps a quotation mark is missing.", row=number + 1)) from None
+            raise NotReadable(
+                _("Row %(row)d cannot be read. Perhaps a quotation mark is missing.", row=number + 1)
+            ) from None
         number += 1
         yield number, cells
 
