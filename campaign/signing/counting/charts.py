@@ -1,10 +1,14 @@
 """Charts as SVG: a picture each, without scripts, in colours for light and dark."""
 
+import sys
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
-from pygal import Bar, Config, HorizontalBar
+from pygal import Bar, Config, HorizontalBar, PluginImportFixer
 from pygal.style import Style
+
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
+"""pygal looks for plugins at each import of anything, in a way that Python warns of; there are none."""
 
 TALLEST = 14
 """So many bars at most in a chart of names; the table beside it has all."""

@@ -45,9 +45,11 @@ class CriteriaForm(ConsoleForm):
         _l("Address ends in"), filters=[_domain], validators=[at_most(253)],
         render_kw={"dir": "ltr", "autocomplete": "off", "placeholder": "example.org"},
     )  # fmt: skip
-    country = SelectField(_l("Country"), choices=lambda: country_choices(_l("Any")))
+    country = SelectField(_l("Country"), default="", choices=lambda: country_choices(_l("Any")))
     locale = SelectField(
-        _l("Language"), choices=[choice("", _l("Any")), *(choice(code, name) for code, name in LOCALES.items())]
+        _l("Language"),
+        default="",
+        choices=[choice("", _l("Any")), *(choice(code, name) for code, name in LOCALES.items())],
     )
     source = StringField(_l("Source"), filters=[clean_source], render_kw={"dir": "ltr"})
     since = DateTimeLocalField(_l("Signed from (UTC)"), format=_FORMATS, validators=[Optional()])
