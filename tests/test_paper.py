@@ -1,4 +1,4 @@
-"""Lists on paper: read whatever they hold, tried, imported once, counted apart, undone; nothing of them is kept in clear."""
+"""Lists on paper: read whatever they hold, tried, imported once, counted apart, undone; none is kept in clear."""
 
 import csv
 import io
@@ -130,7 +130,8 @@ def test_any_cells(cells: list[tuple[str, str, str]]) -> None:
     except NotReadable:
         return
     assert len(found) <= len(cells)
-    table = list(csv.reader(io.StringIO(errors_file([row for row in found if isinstance(row, Wrong)]).decode("utf-8-sig"))))
+    told = errors_file([row for row in found if isinstance(row, Wrong)]).decode("utf-8-sig")
+    table = list(csv.reader(io.StringIO(told, newline="")))
     assert not any(cell.startswith(FORMULA) for line in table for cell in line)
 
 

@@ -32,6 +32,7 @@ def take_more(endpoint: str | None, _values: dict[str, object] | None) -> None:
     """A list may be larger than what other pages take; this comes before anything reads the request."""
     if endpoint == UPLOADING:
         request.max_content_length = LARGEST + AROUND_A_FILE
+        request.max_form_memory_size = 4 * AROUND_A_FILE  # Werkzeug reads files in pieces of 64 kB, and counts those
 
 
 def _page(name: str, campaign: Campaign, **shown: object) -> str:
