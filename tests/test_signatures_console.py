@@ -205,7 +205,7 @@ def test_by_address(
     for answer in answers:
         assert "hidden.example" not in answer.get_data(as_text=True) + (answer.location or "")
     acts = [(entry.act, entry.details) for entry in db.session.query(AuditEntry).order_by(AuditEntry.id)]
-    assert ("signatures.searched", {"by": "address"}) in acts
+    assert ("signatures.searched", {"kind": "address"}) in acts
     assert [act for act, _details in acts].count("signatures.confirmation_resent") == 9
     assert_nowhere("hidden.example", "Sought")
     assert "hidden.example" not in stack.all_output + "".join(capfd.readouterr())

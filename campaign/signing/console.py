@@ -113,13 +113,13 @@ def signature_search(campaign_id: int) -> ResponseReturnValue:
 
 
 def _ask_worker(campaign_id: int, form: AddressForm) -> ResponseReturnValue:
-    audit("signatures.searched", campaign_id, by="address")
+    audit("signatures.searched", campaign_id, kind="address")
     errand = send(FIND, campaign_id, {"address": form.address.data})
     return redirect(url_for("console.signature_found", campaign_id=campaign_id, errand_id=errand.id), 303)
 
 
 def _found_names(campaign_id: int, form: NameForm, by_address: AddressForm) -> ResponseReturnValue:
-    audit("signatures.searched", campaign_id, by="name")
+    audit("signatures.searched", campaign_id, kind="name")
     db.session.commit()
     found = named(campaign_id, form.name.data or "", marked(form.before.data))
     last = found[-1] if len(found) == FOUND else None
