@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from campaign.db import db
 from campaign.signing.invalidating.models import Invalidation, Taken
@@ -101,7 +101,8 @@ def locked_invalidation(campaign_id: int, invalidation_id: int) -> Invalidation:
 def standing_taken(invalidation_id: int, limit: int) -> Sequence[Taken]:
     """The next signatures that an invalidation took and nobody has given back yet, with signatures and readers."""
     found = select(Taken).where(Taken.invalidation_id == invalidation_id, Taken.restored_at.is_(None))
-    whole = joinedload(Taken.signature, innerjoin=True).joinedload(Signature.reader, innerjoin=True)
+    found = found.join(Taken.signature)
+    whole = contains_eager(Taken.signature).joinedload(Signature.reader, innerjoin=True)
     return db.session.scalars(
         found.order_by(Taken.id).limit(limit).options(whole).with_for_update(of=[Taken, Signature])
     ).all()
