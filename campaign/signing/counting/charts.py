@@ -38,8 +38,9 @@ def _config(height: int) -> Config:
     config.js = []
     config.style = _STYLE
     config.show_legend = False
-    config.width, config.height = 720, height
-    config.explicit_size = True
+    config.width, config.height = 440, height
+    config.explicit_size = False  # as wide as its place on the page
+    config.formatter = lambda value: f"{value:.0f}" if value == int(value) else ""  # nobody signs by half
     config.disable_xml_declaration = True
     config.no_prefix = True
     config.margin = 8
