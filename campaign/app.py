@@ -28,6 +28,7 @@ from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
+from campaign.signing import console as signing_console
 from campaign.signing import views as signing
 from campaign.statements import console as moderation
 from campaign.statements import views as statements
@@ -38,7 +39,7 @@ from campaign.work import Engine
 
 ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members, campaigns_console, people_console, moderation, update_progress, pages_console)
+CONSOLE = (members, campaigns_console, people_console, signing_console, moderation, update_progress, pages_console)
 """The modules that add their pages to the console."""
 
 

@@ -29,6 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
+ONLY_READS = "only_reads"
+"""The execution option of a connection that writes nothing: it takes no write lock on SQLite, however long it reads."""
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC; SQLite keeps it without its zone."""
 
@@ -97,5 +101,6 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Take SQLite's write lock at the start of whatever may write, so that no transaction fails halfway."""
     if connection.dialect.name == "sqlite":
-        reads = has_request_context() and request.method in READING_METHODS
+        only_reads = connection.get_execution_options().get(ONLY_READS, False)
+        reads = only_reads or (has_request_context() and request.method in READING_METHODS)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

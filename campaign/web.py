@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import nh3
-from flask import Flask, Response, current_app, make_response, render_template, request, url_for
+from flask import Flask, Request, Response, current_app, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markdown_it import MarkdownIt
@@ -42,8 +44,16 @@ class CrossSite(Refusal):
     status = 403
 
 
+class KeptInMemory(Request):
+    """A request whose uploads stay in memory: a temporary file would hold them in clear."""
+
+    def _get_file_stream(self, *_about: object, **_named: object) -> IO[bytes]:
+        return BytesIO()
+
+
 def init_web(app: Flask, config: Config) -> None:
     """Give the app what every page shares."""
+    app.request_class = KeptInMemory
     app.config["PAGE_SECONDS"] = config.page_seconds
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)

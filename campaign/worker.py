@@ -24,9 +24,13 @@ from campaign.organizers import letters as organizer_letters
 from campaign.organizers.operations import forget_errands
 from campaign.organizers.tasks import invite, mail_reset, run_errands
 from campaign.signing import letters as signing_letters
+from campaign.signing.counting.tasks import count_signatures
+from campaign.signing.invalidating.tasks import invalidate, preview_invalidation, restore
 from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
-from campaign.signing.tasks import ANSWERS, open_intake, unveil_names
+from campaign.signing.paper.operations import forget_files
+from campaign.signing.paper.tasks import check_paper, import_paper
+from campaign.signing.tasks import ANSWERS, find_signature, open_intake, resend_confirmation, unveil_names
 from campaign.statements import letters as statement_letters
 from campaign.statements.operations import (
     OneStatementEach,
@@ -65,6 +69,13 @@ LETTERS = {
 ERRANDS = {
     "invite": invite,
     "reset_password": mail_reset,
+    "find_signature": find_signature,
+    "resend_confirmation": resend_confirmation,
+    "preview_invalidation": preview_invalidation,
+    "invalidate": invalidate,
+    "restore": restore,
+    "check_paper": check_paper,
+    "import_paper": import_paper,
 }
 """What the console asks for: see organizers/tasks.py."""
 
@@ -101,6 +112,7 @@ class Worker:
             "scrub": scrub,
             "tidy": tidy,
             "forget": _forget,
+            "statistics": count_signatures,
         }
 
     def _answer(self) -> None:
@@ -199,4 +211,5 @@ def _forget() -> None:
     forget_old(clock.now())
     forget_errands(clock.now())
     forget_old_endorsements(clock.now())
+    forget_files(clock.now())
     db.session.commit()

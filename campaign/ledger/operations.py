@@ -1,6 +1,7 @@
 """Owing entries to the ledger, and appending what is owed."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -10,9 +11,21 @@ from campaign.ledger.models import Change, DueEntry, LedgerEntry
 from campaign.ledger.queries import last_entry
 
 
-def owe(campaign_id: int, change: Change, commitment: bytes) -> None:
-    """Owe the ledger an entry; part of the transaction that makes it true."""
-    db.session.add(DueEntry(campaign_id=campaign_id, change=change, commitment=commitment))
+def owe(campaign_id: int, change: Change, commitment: bytes, turn: int = 0) -> None:
+    """Owe the ledger an entry; part of the transaction that makes it true.
+
+    `turn`: which time it is that this signature is invalidated or restored.
+    """
+    db.session.add(DueEntry(campaign_id=campaign_id, change=change, commitment=commitment, round=turn))
+    db.session.flush()
+
+
+def owe_all(campaign_id: int, change: Change, entries: Iterable[tuple[bytes, int]]) -> None:
+    """Owe many entries of one kind: each a commitment and its turn."""
+    db.session.add_all(
+        DueEntry(campaign_id=campaign_id, change=change, commitment=commitment, round=turn)
+        for commitment, turn in entries
+    )
     db.session.flush()
 
 
@@ -39,6 +52,7 @@ def _append(campaign_id: int, entries: list[DueEntry], now: datetime) -> None:
                 number=number,
                 change=entry.change,
                 commitment=entry.commitment,
+                round=entry.round,
                 count=count,
                 entered_at=now,
             )

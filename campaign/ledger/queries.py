@@ -1,9 +1,11 @@
 """The public count, and a recount of the whole ledger."""
 
-from sqlalchemy import case, func, select
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, literal, select
 
 from campaign.db import db
-from campaign.ledger.models import Change, DueEntry, LedgerEntry
+from campaign.ledger.models import GROWTH, Change, DueEntry, LedgerEntry
 
 
 def last_entry(campaign_id: int) -> LedgerEntry | None:
@@ -16,6 +18,32 @@ def public_count(campaign_id: int) -> int:
     """How many signatures count, as the ledger says: at most some seconds late."""
     newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == campaign_id)
     return db.session.scalar(newest.order_by(LedgerEntry.number.desc()).limit(1)) or 0
+
+
+@dataclass(frozen=True)
+class History:
+    """How often the count grew and shrank, and why."""
+
+    count: int
+    added: int
+    withdrawn: int
+    invalidated: int
+    restored: int
+
+
+def history(campaign_id: int) -> History:
+    """The ledger by kind of change. Reads the few entries that took away or gave back: all others added."""
+    last = last_entry(campaign_id)
+    is_other = LedgerEntry.change != literal(Change.ADDED, literal_execute=True)  # the index's predicate, word for word
+    counted = (
+        select(LedgerEntry.change, func.count())
+        .where(LedgerEntry.campaign_id == campaign_id, is_other)
+        .group_by(LedgerEntry.change)
+    )
+    others = {row[0]: row[1] for row in db.session.execute(counted)}
+    added = (last.number if last else 0) - sum(others.values())
+    rest = {change.value: others.get(change, 0) for change in Change if change is not Change.ADDED}
+    return History(last.count if last else 0, added, **rest)
 
 
 def signer_number(campaign_id: int, commitment: bytes) -> int | None:
@@ -42,7 +70,7 @@ def recount(campaign_id: int) -> int:
 
 def first_gap(campaign_id: int) -> int | None:
     """The number of the first entry that does not follow from the one before it; None when all do."""
-    step = case((LedgerEntry.change == Change.ADDED, 1), else_=-1)
+    step = case((LedgerEntry.change.in_(GROWTH), 1), else_=-1)
     lined_up = (
         select(
             LedgerEntry.number,
@@ -58,4 +86,4 @@ def first_gap(campaign_id: int) -> int | None:
 
 
 def _sum_of_steps(model: type[LedgerEntry] | type[DueEntry]):  # type: ignore[no-untyped-def]
-    return func.sum(case((model.change == Change.ADDED, 1), else_=-1))
+    return func.sum(case((model.change.in_(GROWTH), 1), else_=-1))

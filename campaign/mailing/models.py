@@ -65,10 +65,12 @@ class Reader(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     unsubscribed_at: Mapped[datetime | None]
+    held_at: Mapped[datetime | None]
+    """Set while no news goes here, whatever the reader wishes: what was signed with the address does not count."""
 
     def wants(self, is_status: bool) -> bool:
         """Whether an update (of a status, or of anything else) is to be told to this reader."""
-        if self.confirmed_at is None or self.unsubscribed_at is not None:
+        if self.confirmed_at is None or self.unsubscribed_at is not None or self.held_at is not None:
             return False
         return self.news == News.ALL or (is_status and self.news == News.STATUS)
 

@@ -172,6 +172,7 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
             Reader.campaign_id == mailing.campaign_id,
             Reader.confirmed_at.is_not(None),
             Reader.unsubscribed_at.is_(None),
+            Reader.held_at.is_(None),
             Reader.news.in_(wanting),
         )
         .order_by(Reader.id)

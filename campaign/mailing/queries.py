@@ -62,7 +62,8 @@ class Claimed:
 def claimed(ids: Sequence[int]) -> list[Claimed]:
     """The claimed deliveries, in order; one whose reader has gone is left out, one unsubscribed is not wanted."""
     wants_all = (Reader.news == News.ALL) | (Mailing.is_status & (Reader.news == News.STATUS))
-    still_reads = Reader.confirmed_at.is_not(None) & Reader.unsubscribed_at.is_(None) & wants_all
+    is_reached = Reader.confirmed_at.is_not(None) & Reader.unsubscribed_at.is_(None) & Reader.held_at.is_(None)
+    still_reads = is_reached & wants_all
     joined = (
         select(
             Delivery.id.label("delivery_id"), Delivery.letter, Delivery.mailing_id, Delivery.subject_id,
@@ -92,6 +93,7 @@ def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
             Reader.campaign_id == campaign_id,
             Reader.confirmed_at.is_not(None),
             Reader.unsubscribed_at.is_(None),
+            Reader.held_at.is_(None),
             Reader.news.in_(wanting),
         )
         .group_by(Reader.locale)

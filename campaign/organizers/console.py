@@ -157,7 +157,11 @@ def _to_sign_in() -> ResponseReturnValue:
 
 def _again(sentence: str, first_url: str | None) -> ResponseReturnValue:
     """A page that carries what was sent, to send it again; files and passwords are not carried."""
-    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "password")]
+    kept = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in ("csrf_token", "password", "address")
+    ]
     return render_template("console/again.html", sentence=sentence, first_url=first_url, kept=kept), 403
 
 

@@ -1,13 +1,25 @@
-"""The forms of signing, following, asking for a link, and changing what one chose."""
+"""The forms of signing, following, asking for a link, changing what one chose; and of searching, for organizers."""
 
+import re
 from functools import cache
 
+from flask import request
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from wtforms import HiddenField, RadioField, SelectChoice, StringField
+from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, StringField
 from wtforms.widgets import html_params
 
-from campaign.forms import PublicForm, at_most, email_field, needed, one_line, one_of, statement_field
+from campaign.forms import (
+    ConsoleForm,
+    PublicForm,
+    at_most,
+    email_address,
+    email_field,
+    needed,
+    one_line,
+    one_of,
+    statement_field,
+)
 from campaign.i18n import countries, current_locale
 from campaign.mailing.models import News
 from campaign.signing.models import Appear
@@ -29,6 +41,24 @@ NEWS = [
     _choice(News.STATUS, _l("Only when somebody's status changes")),
     _choice(News.NONE, _l("No news")),
 ]
+
+
+_NOT_IN_A_SOURCE = re.compile(r"[^a-z0-9._-]+")
+LONGEST_SOURCE = 40
+
+
+def clean_source(text: str | None) -> str:
+    """Where somebody came from, in the few characters that a source may have: a to z, digits, dot, hyphen, low line."""
+    return _NOT_IN_A_SOURCE.sub("-", (text or "").strip().lower()).strip("-")[:LONGEST_SOURCE]
+
+
+def named_source() -> str:
+    """The source that the link to this page names."""
+    return request.args.get("source") or request.args.get("utm_source") or ""
+
+
+def _contact_field() -> BooleanField:
+    return BooleanField(_l("The organizers may write to me themselves"))
 
 
 def _appear_field() -> RadioField:
@@ -83,6 +113,8 @@ class SignForm(PublicForm):
     news = _news_field(NEWS)
     statement = statement_field()
     version = HiddenField()
+    may_contact = _contact_field()
+    source = HiddenField(default=named_source, filters=[clean_source])
 
     def request(self) -> Request:
         """What was typed, ready to be sealed; and the number of the version of the text that was shown."""
@@ -118,9 +150,33 @@ class YoursForm(PublicForm):
 
     appear = _appear_field()
     news = _news_field(NEWS)
+    may_contact = _contact_field()
 
 
 class FollowerForm(PublicForm):
     """What a follower may change."""
 
     news = _news_field(NEWS)
+
+
+class NameForm(ConsoleForm):
+    """A part of a public name."""
+
+    name = StringField(
+        _l("Name, as it is shown"),
+        filters=[one_line],
+        validators=[needed(_l("Please give a part of the name.")), at_most(120)],
+        render_kw={"autocomplete": "off", "maxlength": 120},
+    )
+    before = HiddenField()
+
+
+class AddressForm(ConsoleForm):
+    """An exact address: only the worker can look for it."""
+
+    address = StringField(
+        _l("Exact e-mail address"),
+        filters=[lambda text: (text or "").strip()],
+        validators=[needed(_l("Please give the address.")), at_most(254), email_address],
+        render_kw={"type": "email", "autocomplete": "off", "maxlength": 254, "dir": "ltr"},
+    )

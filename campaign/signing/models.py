@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaign.campaigns.models import Campaign, TextVersion
@@ -52,12 +52,15 @@ class Signature(Base):
 
     Whatever the signer typed stays in `sealed` until the signing is confirmed; then the worker lifts the veil from
     what the signer chose to show, and from nothing else. One reader may have several pending signatures (each letter
-    confirms what was typed with it), but only one that is confirmed.
+    confirms what was typed with it), but only one that is confirmed or was invalidated.
+
+    `source` is where the signer came from, as the link said that they followed; `may_contact` whether the organizers
+    may write to them themselves.
     """
 
     __tablename__ = "signatures"
     __table_args__ = (
-        partial_index("uq_signatures_confirmed", "reader_id", where="state = 'confirmed'", unique=True),
+        partial_index("uq_signatures_standing", "reader_id", where="state <> 'pending'", unique=True),
         partial_index("ix_signatures_pending", "signed_at", where="state = 'pending'"),
         partial_index("ix_signatures_veiled", "id", where=_IS_VEILED),
         partial_index("ix_signatures_listed", "campaign_id", "confirmed_at", "id", where=_IS_LISTED),
@@ -77,6 +80,8 @@ class Signature(Base):
     news: Mapped[str]
     locale: Mapped[str]
     country: Mapped[str]
+    source: Mapped[str | None]
+    may_contact: Mapped[bool] = mapped_column(default=False, server_default=false())
     sealed: Mapped[bytes]
     is_veiled: Mapped[bool] = mapped_column(default=True)
     public_name: Mapped[str | None]
@@ -98,6 +103,11 @@ class Signature(Base):
         return self.state == SignatureState.CONFIRMED
 
     @property
+    def is_invalidated(self) -> bool:
+        """Whether it was counted once and an organizer took it out of the count."""
+        return self.state == SignatureState.INVALIDATED
+
+    @property
     def receipt(self) -> str:
         """What proves to the signer alone that a ledger entry is theirs: its SHA-256 is the commitment."""
         return self.secret.hex()
@@ -107,6 +117,16 @@ class Signature(Base):
         self.public_name = self.city = self.affiliation = None
         self.appear = appear
         self.is_veiled = True
+
+    def invalidate(self, reason: str) -> None:
+        """Count no longer, and show nothing."""
+        self.state, self.reason = SignatureState.INVALIDATED, reason
+        self.choose_appearance(Appear(self.appear))
+
+    def restore(self) -> None:
+        """Count again; the worker shows again what the signer chose to show."""
+        self.state, self.reason = SignatureState.CONFIRMED, None
+        self.choose_appearance(Appear(self.appear))
 
     def unveil(self, name: str, city: str | None, affiliation: str | None) -> None:
         """Show what the signer chose to show, and nothing else."""

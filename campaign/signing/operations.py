@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from campaign.campaigns.models import Campaign, revised
 from campaign.campaigns.operations import version_signed
@@ -20,10 +20,10 @@ from campaign.sealing import Sealer, binding
 from campaign.signing.models import Appear, Intake, Signature, SignatureState, new_secret
 from campaign.signing.queries import (
     CONFIRM_SIGNATURE,
-    confirmed_signature,
     is_pending,
     newest_pending_signature,
     pending_signatures,
+    standing_signature,
 )
 
 CONFIRM_FOLLOWING = "confirm_follow"
@@ -47,6 +47,8 @@ class Request:
     affiliation: str = ""
     statement: str = ""
     text_version_id: int | None = None
+    source: str = ""
+    may_contact: bool = False
     details: dict[str, Any] = field(default_factory=dict)
     """What a kind of request holds that a room above has added."""
 
@@ -83,7 +85,7 @@ class Answering:
 
 def sign(request: Request, at: Answering) -> None:
     """A new pending signature and the letter that confirms it; who signed before is told so."""
-    if confirmed_signature(at.reader.id) is not None:
+    if standing_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
     elif at.campaign.is_signable:
         at.write(CONFIRM_SIGNATURE, _add_pending(request, at).id, has_link=True)
@@ -91,7 +93,7 @@ def sign(request: Request, at: Answering) -> None:
 
 def follow(request: Request, at: Answering) -> None:
     """News without a signature, once the address is confirmed; whoever confirmed before gets the link to "yours"."""
-    if confirmed_signature(at.reader.id) is not None:
+    if standing_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
     elif at.reader.confirmed_at is not None:
         at.write(ALREADY_FOLLOWS)  # whoever reads it may choose other news there; whoever asked here may not
@@ -103,7 +105,7 @@ def follow(request: Request, at: Answering) -> None:
 def mail_link(request: Request, at: Answering) -> None:
     """The link that somebody lost: to "yours" if confirmed, else to what is still to be confirmed."""
     pending = newest_pending_signature(at.reader.id)
-    if confirmed_signature(at.reader.id) is not None:
+    if standing_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
     elif at.reader.confirmed_at is not None and pending is None:
         at.write(ALREADY_FOLLOWS)
@@ -122,6 +124,8 @@ def _add_pending(request: Request, at: Answering) -> Signature:
         news=request.news,
         locale=request.locale,
         country=request.country,
+        source=request.source or None,
+        may_contact=request.may_contact,
         sealed=at.sealer.seal(request.private_part(), binding("signer", at.campaign.id, commitment)),
         secret=secret,
         commitment=commitment,
@@ -134,11 +138,11 @@ def _add_pending(request: Request, at: Answering) -> Signature:
 
 
 def confirm(signature: Signature, now: datetime) -> Signature:
-    """Count a signature from now on; idempotent. Returns the reader's one confirmed signature."""
+    """Count a signature from now on; idempotent. Returns the reader's one signature, perhaps an invalidated one."""
     db.session.refresh(signature.reader, with_for_update=True)
-    confirmed = confirmed_signature(signature.reader_id)
-    if confirmed is not None:
-        return confirmed
+    standing = standing_signature(signature.reader_id)
+    if standing is not None:
+        return standing
     signature.state, signature.confirmed_at = SignatureState.CONFIRMED, now
     reader = signature.reader
     reader.confirm(now)
@@ -165,17 +169,24 @@ def change_appearance(signature: Signature, appear: Appear) -> None:
 
 
 def withdraw(signature: Signature) -> None:
-    """Take a signature back: it is deleted with all that it held; the ledger keeps a blinded entry."""
+    """Take a signature back: it is deleted with all that it held; the ledger keeps a blinded entry.
+
+    One that was invalidated counts no longer, and takes nothing from the count a second time.
+    """
+    locked = select(Signature).where(Signature.id == signature.id).with_for_update()
+    if db.session.scalar(locked.execution_options(populate_existing=True)) is None:
+        return  # taken back in the meantime
     if signature.is_confirmed:
         owe(signature.campaign_id, Change.WITHDRAWN, signature.commitment)
     db.session.execute(revised([signature.campaign_id]))
     db.session.delete(signature)
+    signature.reader.held_at = None
     db.session.flush()
 
 
 def erase(reader: Reader) -> None:
     """Delete all that is known of a reader: address, fingerprint, signature, words, letters not yet sent."""
-    signature = confirmed_signature(reader.id)
+    signature = standing_signature(reader.id)
     if signature is not None:
         withdraw(signature)
     elif reader.campaign_id is not None:

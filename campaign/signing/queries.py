@@ -14,8 +14,10 @@ from campaign.ledger.queries import public_count
 from campaign.links import token_hash
 from campaign.mailing.models import Delivery, Reader
 from campaign.signing.models import Signature, SignatureState
+from campaign.signing.paper.queries import count_on_paper
 
 PAGE = 100
+FOUND = 50
 CONFIRM_SIGNATURE = "confirm_signature"
 
 
@@ -34,6 +36,11 @@ def confirmed_signature(reader_id: int) -> Signature | None:
     return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, is_confirmed()))
 
 
+def standing_signature(reader_id: int) -> Signature | None:
+    """The reader's signature that counts, or counted until it was invalidated."""
+    return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, ~is_pending()))
+
+
 def pending_signatures(reader_id: int) -> Sequence[Signature]:
     """The reader's signatures that wait for confirmation, newest first."""
     pending = select(Signature).where(Signature.reader_id == reader_id, is_pending())
@@ -43,6 +50,18 @@ def pending_signatures(reader_id: int) -> Sequence[Signature]:
 def newest_pending_signature(reader_id: int) -> Signature | None:
     """The newest of them."""
     return next(iter(pending_signatures(reader_id)), None)
+
+
+def pending_signature(campaign_id: int | None, signature_id: int) -> Signature | None:
+    """A signature of a campaign, if it still waits for confirmation."""
+    found = select(Signature).where(Signature.campaign_id == campaign_id, Signature.id == signature_id, is_pending())
+    return db.session.scalar(found)
+
+
+def reader_by_fingerprint(campaign_id: int | None, fingerprint: bytes) -> Reader | None:
+    """The reader of a campaign with this fingerprint."""
+    found = select(Reader).where(Reader.campaign_id == campaign_id, Reader.fingerprint == fingerprint)
+    return db.session.scalar(found)
 
 
 def delivery_of_link(token: str) -> Delivery | None:
@@ -66,25 +85,39 @@ def listed_signatures(campaign_id: int, before: tuple[datetime, int] | None) -> 
     return db.session.scalars(listed.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE)).all()
 
 
+def named(campaign_id: int, part: str, before: tuple[datetime, int] | None) -> Sequence[Signature]:
+    """A page of the listed names that hold a part, newest first. Only names that their owners show are looked at."""
+    found = select(Signature).where(
+        Signature.campaign_id == campaign_id,
+        is_confirmed(),
+        Signature.public_name.is_not(None),
+        Signature.public_name.icontains(part, autoescape=True),
+    )
+    if before is not None:
+        found = found.where(tuple_(Signature.confirmed_at, Signature.id) < before)
+    return db.session.scalars(found.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(FOUND)).all()
+
+
 def signature_of(delivery: Delivery) -> Signature | None:
     """The signature that a letter's link confirms: the one typed with it, unless another was confirmed before."""
     if delivery.letter != CONFIRM_SIGNATURE or delivery.reader_id is None:
         return None
-    return confirmed_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
+    return standing_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How many signatures count, and how many are the goal."""
+    """How many signatures count, how many are the goal, and how many are on paper, which are counted apart."""
 
     count: int
     goal: int
+    on_paper: int = 0
 
 
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
     count = public_count(campaign.id)
-    return Progress(count, campaign.goal_at(count))
+    return Progress(count, campaign.goal_at(count), count_on_paper(campaign.id))
 
 
 def count_unknown_to_ledger(campaign_id: int) -> int:

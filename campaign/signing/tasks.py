@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -10,13 +11,21 @@ from campaign import clock
 from campaign.campaigns.models import Campaign, revised
 from campaign.db import db
 from campaign.mailing.models import Delivery, Reader
-from campaign.mailing.operations import Addressee, find_or_add_reader, may_write
+from campaign.mailing.operations import Addressee, Owed, find_or_add_reader, may_write, owe_letter
 from campaign.mailing.tasks import open_address
 from campaign.opening import Keyring
+from campaign.organizers.models import Errand
 from campaign.sealing import EmailAddress, binding
-from campaign.signing.models import Intake, Signature
+from campaign.signing.models import Intake, Signature, SignatureState
 from campaign.signing.operations import Answering, Request, follow, mail_link, sign
-from campaign.signing.queries import is_confirmed
+from campaign.signing.queries import (
+    CONFIRM_SIGNATURE,
+    is_confirmed,
+    newest_pending_signature,
+    pending_signature,
+    reader_by_fingerprint,
+    standing_signature,
+)
 
 BATCH = 50
 """How many requests one transaction answers: few, so that SQLite's write lock is held briefly."""
@@ -55,10 +64,13 @@ def _open(intake: Intake, keys: Keyring, answers: Mapping[str, Answer]) -> None:
 
 
 def _answer(intake: Intake, keys: Keyring, answers: Mapping[str, Answer]) -> None:
-    now = clock.now()
     plain = keys.open(intake.sealed, binding("intake", intake.campaign_id, intake.id.bytes))
-    request = Request(**json.loads(plain))
-    campaign = db.session.get_one(Campaign, intake.campaign_id)
+    answer(Request(**json.loads(plain)), db.session.get_one(Campaign, intake.campaign_id), keys, answers)
+
+
+def answer(request: Request, campaign: Campaign, keys: Keyring, answers: Mapping[str, Answer] = ANSWERS) -> None:
+    """Do what somebody asked for, if a letter may go to the address."""
+    now = clock.now()
     address = _address(request, keys)
     if address is None or not may_write(keys.suppression_key(address), keys.allowance_key(address, now.date()), now):
         return
@@ -116,3 +128,31 @@ def _unveil(signature: Signature, keys: Keyring, propose: Propose) -> None:
     if statement:
         propose(signature, statement)
         signature.sealed = keys.sealer.seal(json.dumps({**private, "statement": ""}).encode(), info)
+
+
+# What the console asks for
+
+
+def find_signature(errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, Any]:
+    """Where the signature of an exact address stands, and nothing else of it."""
+    address = EmailAddress.parse(payload["address"])
+    reader = reader_by_fingerprint(errand.campaign_id, keys.fingerprint(address, errand.campaign_id or 0))
+    signature = (standing_signature(reader.id) or newest_pending_signature(reader.id)) if reader else None
+    if signature is None:
+        return {"state": "none"}
+    at = signature.signed_at if signature.state == SignatureState.PENDING else signature.confirmed_at
+    return {"state": signature.state, "at": at.isoformat() if at else "", "signature_id": signature.id}
+
+
+def resend_confirmation(errand: Errand, payload: dict[str, Any], keys: Keyring) -> dict[str, Any]:
+    """The letter that confirms once more, if the address may still be written to today. Nobody is told whether it was.
+
+    The letter and the end of the errand are one transaction: run again, it finds itself done.
+    """
+    signature = pending_signature(errand.campaign_id, payload["signature_id"])
+    if signature is not None and signature.campaign.is_signable:
+        now = clock.now()
+        address = open_address(signature.reader, keys)
+        if may_write(keys.suppression_key(address), keys.allowance_key(address, now.date()), now):
+            owe_letter(Owed(signature.reader, CONFIRM_SIGNATURE, signature.id), now, keys.link_token)
+    return {}

@@ -11,23 +11,27 @@ from campaign.campaigns.views import campaign_or_404
 from campaign.db import READING_METHODS, db
 from campaign.forms import PublicForm
 from campaign.i18n import current_locale
-from campaign.ledger.queries import signer_number
+from campaign.ledger.queries import history, signer_number
 from campaign.limits import per_campaign, per_client, retry_after, too_many
 from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Delivery, News, Reader
+from campaign.pagecache import cached_page
 from campaign.signing import operations
 from campaign.signing.forms import FollowerForm, FollowForm, LinkForm, SignForm, YoursForm
+from campaign.signing.invalidating.forms import KINDS
+from campaign.signing.invalidating.queries import invalidations
 from campaign.signing.models import Appear, Signature
 from campaign.signing.operations import Request
+from campaign.signing.paper.queries import count_on_paper
 from campaign.signing.queries import (
     CONFIRM_SIGNATURE,
     PAGE,
-    confirmed_signature,
     delivery_of_link,
     listed_signatures,
     progress,
     reader_by_handle,
     signature_of,
+    standing_signature,
 )
 from campaign.web import error_page, mark, marked
 from campaign.work import wake
@@ -130,6 +134,8 @@ def _confirm(delivery: Delivery, reader: Reader, token: str) -> ResponseReturnVa
     signature = signature_of(delivery)
     if delivery.letter == CONFIRM_SIGNATURE and signature is None:
         return _expired_page(None, token), 404
+    if signature is not None and signature.is_invalidated:
+        return redirect(_yours_url(reader), 303)  # which says so
     if request.method == "POST":
         _confirm_now(signature, reader)
         return redirect(url_for("signing.confirm", token=token), 303)
@@ -163,9 +169,13 @@ def _thanks_page(reader: Reader, signature: Signature | None, token: str) -> str
         text=campaign.text_in(current_locale()),
         number=signer_number(campaign.id, signature.commitment) if signature else None,
         signature=signature,
-        yours_url=url_for("signing.yours", token=link_signer().sign(YOURS, reader.handle)),
+        yours_url=_yours_url(reader),
         token=token,
     )
+
+
+def _yours_url(reader: Reader) -> str:
+    return url_for("signing.yours", token=link_signer().sign(YOURS, reader.handle))
 
 
 def _expired_page(delivery: Delivery | None, token: str) -> str:
@@ -193,7 +203,7 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
     reader = reader_by_handle(handle)
     if reader is None:
         return (_gone_page("erased"), 410) if handle else (_expired_page(None, token), 404)
-    signature = confirmed_signature(reader.id)
+    signature = standing_signature(reader.id)
     form = _yours_form(reader, signature)
     if request.method in READING_METHODS:
         return _yours_page(reader, signature, form)
@@ -203,9 +213,9 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
 
 def _yours_form(reader: Reader, signature: Signature | None) -> YoursForm | FollowerForm:
     news = News.NONE if reader.unsubscribed_at else reader.news
-    return (
-        YoursForm(data={"news": news, "appear": signature.appear}) if signature else FollowerForm(data={"news": news})
-    )
+    if signature is None:
+        return FollowerForm(data={"news": news})
+    return YoursForm(data={"news": news, "appear": signature.appear, "may_contact": signature.may_contact})
 
 
 def _yours_page(reader: Reader, signature: Signature | None, form: PublicForm) -> str:
@@ -228,6 +238,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
         return _yours_page(reader, signature, form), 422
     reader.choose_news(News(form.news.data))
     if signature is not None and isinstance(form, YoursForm):
+        signature.may_contact = form.may_contact.data
         operations.change_appearance(signature, Appear(form.appear.data))
     db.session.commit()
     wake("names")
@@ -275,4 +286,20 @@ def signatures(locale: str, slug: str) -> ResponseReturnValue:
         next_url=url_for("signing.signatures", slug=slug, before=mark(last.confirmed_at, last.id))
         if last and last.confirmed_at
         else None,
+    )
+
+
+@bp.get("/<locale:locale>/<slug>/ledger/")
+@cached_page()
+def ledger(locale: str, slug: str) -> str:
+    """How the count came about: what was added, withdrawn, invalidated, given back."""
+    campaign = campaign_or_404(slug)
+    return render_template(
+        "signing/ledger.html",
+        campaign=campaign,
+        text=campaign.text_in(locale),
+        history=history(campaign.id),
+        on_paper=count_on_paper(campaign.id),
+        invalidations=invalidations(campaign.id),
+        kinds=KINDS,
     )
