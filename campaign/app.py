@@ -12,6 +12,7 @@ from whitenoise import WhiteNoise
 from campaign import inbox
 from campaign.config import Config
 from campaign.db import ROOT, init_db
+from campaign.delivery import console as delivery
 from campaign.i18n import init_i18n
 from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
@@ -32,7 +33,7 @@ from campaign.work import Engine
 
 ROOMS = (mailing.bp, organizers.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members,)
+CONSOLE = (delivery, members)
 """The modules that add their pages to the console."""
 
 
