@@ -151,9 +151,7 @@ def shown_names(campaign_id: int, country: str | None) -> Iterator[list[ShownNam
 _Row = Row[*tuple[Any, ...]]
 
 
-def _page_of_names(
-    campaign_id: int, country: str | None, after: tuple[datetime, int] | None
-) -> list[_Row]:
+def _page_of_names(campaign_id: int, country: str | None, after: tuple[datetime, int] | None) -> list[_Row]:
     listed = select(
         Signature.public_name,
         Signature.affiliation,
