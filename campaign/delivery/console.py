@@ -115,8 +115,8 @@ def delivery_make(campaign_id: int) -> ResponseReturnValue:
 @allowed(Role.OWNER, Role.EDITOR)
 def delivery_dossier(campaign_id: int, number: int) -> ResponseReturnValue:
     """The dossier, to be printed. It goes out as it is read, a page of names at a time."""
-    campaign, dossier = _campaign(campaign_id), _found(campaign_id, number)
-    return Response(stream_with_context(told(campaign, dossier, clock.now())), mimetype="text/html")
+    dossier = _found(campaign_id, number)
+    return Response(stream_with_context(told(dossier.id, clock.now())), mimetype="text/html")
 
 
 @console.get("/<int:campaign_id>/delivery/dossier/<int:number>/running.css")

@@ -7,6 +7,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from campaign.campaigns.models import Campaign
+from campaign.db import db
 from campaign.delivery.models import Dossier
 from campaign.delivery.operations import addressees
 from campaign.delivery.queries import (
@@ -45,8 +46,10 @@ class Names:
         return max(0, self._total - self.shown)
 
 
-def told(campaign: Campaign, dossier: Dossier, now: datetime) -> Iterator[str]:
-    """The dossier's page, in the dossier's language, in pieces."""
+def told(dossier_id: int, now: datetime) -> Iterator[str]:
+    """The dossier's page, in the dossier's language, in pieces; read in a session of its own, after the view's."""
+    dossier = db.session.get_one(Dossier, dossier_id)
+    campaign = db.session.get_one(Campaign, dossier.campaign_id)
     with speaking(dossier.locale):
         values = _values(campaign, dossier, now)
         current_app.update_template_context(values)
