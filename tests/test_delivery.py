@@ -207,7 +207,7 @@ def test_names_are_read_page_by_page(keys: Keyring, organizers: Organizers, monk
 def test_the_reader_of_a_dossier_can_leave_in_the_middle(app: Flask, keys: Keyring, organizers: Organizers) -> None:
     """A connection that breaks leaves no transaction behind."""
     for number in range(200):
-        signer(keys, f"Signer {number} {"x" * 250}")
+        signer(keys, f"Signer {number} {'x' * 250}")
     client = organizers.as_role(Role.OWNER, 1)
     made = ask_for_dossier(client)
     environ = client._request_from_builder_args((made.location,), {"base_url": app.config["PUBLIC_URL"]}).environ
