@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, false, update
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from campaign.db import Base, Translated, one_of
@@ -52,7 +52,6 @@ class Campaign(Base):
     told_as_of: Mapped[date | None]
     revision: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
-    second_for_export: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     texts: Mapped[list["CampaignText"]] = relationship(order_by="CampaignText.id", cascade="all, delete-orphan")
     people: Mapped[list["Person"]] = relationship(order_by="Person.position", cascade="all, delete-orphan")

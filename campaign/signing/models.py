@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, false
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaign.campaigns.models import Campaign
@@ -82,7 +82,6 @@ class Signature(Base):
     public_name: Mapped[str | None]
     city: Mapped[str | None]
     affiliation: Mapped[str | None]
-    may_contact: Mapped[bool] = mapped_column(default=False, server_default=false())
     secret: Mapped[bytes]
     commitment: Mapped[bytes] = mapped_column(unique=True)
     signed_at: Mapped[datetime]
