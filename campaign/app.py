@@ -15,6 +15,7 @@ from campaign.campaigns import people_console
 from campaign.campaigns import views as campaigns
 from campaign.config import Config
 from campaign.db import ROOT, init_db
+from campaign.delivery import console as delivery
 from campaign.i18n import init_i18n
 from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
@@ -39,7 +40,16 @@ from campaign.work import Engine
 
 ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
-CONSOLE = (members, campaigns_console, people_console, signing_console, moderation, update_progress, pages_console)
+CONSOLE = (
+    members,
+    campaigns_console,
+    people_console,
+    signing_console,
+    moderation,
+    update_progress,
+    delivery,
+    pages_console,
+)
 """The modules that add their pages to the console."""
 
 

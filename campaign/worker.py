@@ -14,6 +14,7 @@ from campaign import clock
 from campaign.app import create_app
 from campaign.config import Config
 from campaign.db import db
+from campaign.delivery.tasks import export_contacts
 from campaign.ledger.tasks import append_entries
 from campaign.limits import forget_keys
 from campaign.mailing.letters import LetterKind
@@ -67,6 +68,7 @@ LETTERS = {
 }
 
 ERRANDS = {
+    "export_contacts": export_contacts,
     "invite": invite,
     "reset_password": mail_reset,
     "find_signature": find_signature,
