@@ -41,15 +41,8 @@ from campaign.work import Engine
 ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
 
 CONSOLE = (
-    members,
-    campaigns_console,
-    people_console,
-    signing_console,
-    moderation,
-    update_progress,
-    delivery,
-    pages_console,
-)
+    members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
+)  # fmt: skip
 """The modules that add their pages to the console."""
 
 

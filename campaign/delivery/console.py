@@ -28,10 +28,10 @@ from campaign.delivery.operations import (
     take_export,
 )
 from campaign.delivery.queries import (
-    count_by_country,
     dossier_of,
     export_of,
     exports,
+    known_countries,
     last_dossier,
     newest_dossiers,
     shown_names,
@@ -92,7 +92,7 @@ def delivery_index(campaign_id: int) -> ResponseReturnValue:
 
 def _delivery_page(campaign: Campaign, form: DossierForm) -> str:
     form.locale.data = known_locale(form.locale.data)
-    counted = count_by_country(campaign.id)
+    counted = known_countries(campaign.id)
     names = NamesForm(formdata=None, prefix=NAMES)
     form.offer(counted)
     names.offer(counted)
@@ -115,7 +115,7 @@ def _delivery_page(campaign: Campaign, form: DossierForm) -> str:
 def delivery_make(campaign_id: int) -> ResponseReturnValue:
     """Make a dossier, and go to it."""
     campaign, form = _campaign(campaign_id), DossierForm()
-    form.offer(count_by_country(campaign_id))
+    form.offer(known_countries(campaign_id))
     if not form.validate():
         return _delivery_page(campaign, form), 422
     draft = DossierDraft(
@@ -149,7 +149,7 @@ def delivery_running(campaign_id: int, number: int) -> ResponseReturnValue:
 def delivery_names(campaign_id: int) -> ResponseReturnValue:
     """The names that people chose to show, as a table for spreadsheet programs."""
     campaign, form = _campaign(campaign_id), NamesForm(prefix=NAMES)
-    form.offer(count_by_country(campaign_id))
+    form.offer(known_countries(campaign_id))
     if not form.validate():
         abort(422)
     country = form.chosen_country

@@ -20,10 +20,14 @@ from campaign.delivery.queries import (
     signed_texts,
 )
 from campaign.i18n import speaking
-from campaign.statements.queries import endorsements
+from campaign.statements.queries import backers, published_endorsements
 
 PIECE = 32 * 1024
 """Characters: what is sent at a time."""
+
+
+MOST_ENDORSEMENTS = 1000
+"""So many stand in a dossier."""
 
 
 class Names:
@@ -61,7 +65,6 @@ def _values(campaign: Campaign, dossier: Dossier, now: datetime) -> dict[str, ob
     """All that the page shows; only names are read while it is being told."""
     by_country = count_by_country(campaign.id)
     total = by_country.get(dossier.country, 0) if dossier.country else sum(by_country.values())
-    supporters = endorsements(campaign.id)
     return {
         "campaign": campaign,
         "text": campaign.text_in(dossier.locale),
@@ -71,8 +74,8 @@ def _values(campaign: Campaign, dossier: Dossier, now: datetime) -> dict[str, ob
         "by_country": by_country,
         "total": total,
         "signed": signed_texts(campaign, dossier.locale),
-        "endorsements": supporters,
-        "members": sum(one.represents or 0 for one in supporters),
+        "endorsements": published_endorsements(campaign.id, dossier.locale, MOST_ENDORSEMENTS),
+        "endorsed": backers(campaign.id),
         "statements": chosen_statements(campaign.id, dossier.country, dossier.statements),
         "names": Names(shown_names(campaign.id, dossier.country), total) if dossier.has_names else None,
         "ledger": ledger_state(campaign.id),

@@ -8,13 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, literal, select, tuple_
 
-from campaign.campaigns.models import Campaign, CampaignText
+from campaign.campaigns.models import Campaign, TextVersion
+from campaign.campaigns.queries import versions
 from campaign.db import db
 from campaign.delivery.models import Dossier
 from campaign.ledger.queries import last_entry
 from campaign.mailing.models import Reader
 from campaign.organizers.models import Errand, Organizer
-from campaign.signing.models import Signature, SignatureState
+from campaign.signing.counting.queries import OTHERS, statistics
+from campaign.signing.invalidating.queries import invalidations
+from campaign.signing.models import Signature
 from campaign.signing.queries import is_confirmed
 from campaign.statements.queries import Voice, published_statements
 
@@ -42,7 +45,8 @@ class ShownName(NamedTuple):
 class SignedText:
     """A text that was signed: since when it stood, and by how many it was signed; None where there is but one."""
 
-    text: CampaignText
+    text: TextVersion
+    locale: str
     since: datetime | None = None
     count: int | None = None
 
@@ -100,7 +104,7 @@ def last_dossier(campaign_id: int, locale: str) -> Dossier | None:
 
 
 def count_by_country(campaign_id: int) -> dict[str, int]:
-    """How many signatures count, by country, the most first. The one place that knows where these numbers come from."""
+    """How many signatures count, by country, the most first. Reads all of them: for a dossier, never for a form."""
     counted = select(Signature.country, func.count().label("people")).where(
         Signature.campaign_id == campaign_id, is_confirmed()
     )
@@ -108,18 +112,37 @@ def count_by_country(campaign_id: int) -> dict[str, int]:
     return {row.country: row.people for row in rows}
 
 
+def known_countries(campaign_id: int) -> dict[str, int]:
+    """The same as it was counted last, for forms: at most so many countries as statistics name."""
+    known = statistics(campaign_id)
+    if known is None:
+        return count_by_country(campaign_id)
+    return {country: people for country, people in known.breakdowns["country"].items() if country != OTHERS}
+
+
 def invalidated_by_reason(campaign_id: int) -> dict[str, int]:
-    """How many signatures were taken out, by the reason that was given. The one place that knows where from."""
-    counted = select(Signature.reason, func.count().label("people")).where(
-        Signature.campaign_id == campaign_id, Signature.state == SignatureState.INVALIDATED
-    )
-    rows = db.session.execute(counted.group_by(Signature.reason).order_by(func.count().desc(), Signature.reason))
-    return {row.reason or "": row.people for row in rows}
+    """How many signatures were taken out and not put back, by the reason that was given."""
+    standing = [one for one in invalidations(campaign_id) if one.undone_at is None]
+    reasons = dict.fromkeys(one.reason for one in standing)
+    return {reason: sum(one.taken for one in standing if one.reason == reason) for reason in reasons}
 
 
 def signed_texts(campaign: Campaign, locale: str) -> list[SignedText]:
-    """The texts that were signed, the present one last."""
-    return [SignedText(campaign.text_in(locale))]
+    """The texts that were signed in this language, the present one last; with numbers, where there are several."""
+    text = campaign.text_in(locale)
+    standing = versions(campaign.id, text.locale)
+    if len(standing) == 1:
+        return [SignedText(standing[0], text.locale)]
+    signed = _count_by_version(campaign.id)
+    oldest_first = sorted(standing, key=lambda version: version.number)
+    return [SignedText(one, one.locale, one.made_at, signed.get(one.id, 0)) for one in oldest_first]
+
+
+def _count_by_version(campaign_id: int) -> dict[int | None, int]:
+    counted = select(Signature.text_version_id.label("version"), func.count().label("people")).where(
+        Signature.campaign_id == campaign_id, is_confirmed()
+    )
+    return {row.version: row.people for row in db.session.execute(counted.group_by(Signature.text_version_id))}
 
 
 def ledger_state(campaign_id: int) -> LedgerState:

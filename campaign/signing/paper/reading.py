@@ -10,6 +10,7 @@ from unicodedata import normalize
 
 from flask_babel import gettext as _
 
+from campaign.csv_out import BOM, rows_as_csv
 from campaign.errors import Refusal
 from campaign.forms import one_line
 from campaign.i18n import LOCALES, countries
@@ -17,9 +18,6 @@ from campaign.sealing import EmailAddress
 
 LARGEST = 5 * 1024 * 1024
 DELIMITERS = ",;\t"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With one of these a cell begins that a spreadsheet would compute (OWASP, CSV injection)."""
-
 FIELDS = ("name", "email", "country", "city", "affiliation", "day")
 LONGEST = {"name": 120, "email": 254, "country": 80, "city": 80, "affiliation": 120, "day": 40}
 
@@ -200,13 +198,5 @@ def _plain(text: str) -> str:
 
 def errors_file(wrong: Sequence[Wrong]) -> bytes:
     """The rows that are wrong as CSV, for a spreadsheet."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([_("Row"), _("What is wrong")])
-    writer.writerows([one.number, safe_cell(one.why)] for one in wrong)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet computes."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    table = rows_as_csv([_("Row"), _("What is wrong")], ((one.number, one.why) for one in wrong))
+    return "".join((BOM, *table)).encode()
