@@ -42,6 +42,7 @@ def init_sessions(app: Flask) -> None:
     manager.session_protection = None  # it would make a mark of the browser and the address of the machine
     manager.request_loader(lambda _request: None)  # Flask-Security's tokens outlive the session that they came from
     manager.user_loader(_only_of_open_sessions(manager._user_callback))
+    app.after_request_funcs[None].remove(manager._update_remember_cookie)  # it looks at each visitor's session
     user_authenticated.connect(_begin, app)
     user_logged_out.connect(_end, app)
     _log_changes(app)
