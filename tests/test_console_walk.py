@@ -44,7 +44,7 @@ def address(app: Flask, rule: Rule, campaign_id: int) -> str:
     for name, kind in rule._converters.items():
         if items := getattr(kind, "items", None):
             values[name] = next(iter(items))
-        if "locale" in name:
+        if type(kind).__name__.startswith("Locale"):
             values[name] = "en"
     if "campaign_id" in rule.arguments:
         values["campaign_id"] = campaign_id
