@@ -64,9 +64,13 @@ def password_problem(password: str) -> str | None:
         return _("Please take %(count)d characters or more: a few random words are good.", count=SHORTEST)
     if len(password) > LONGEST:
         return _("This is too long: at most %(max)d characters fit.", max=LONGEST)
-    if password.lower() in _COMMON or len(set(password)) < SHORTEST // 3:
+    if password.lower() in _COMMON or len(set(password)) < SHORTEST // 3 or _is_repeated(password.lower()):
         return _("This is one of the passwords that are tried first. Please take another.")
     return None
+
+
+def _is_repeated(password: str) -> bool:
+    return password in (password + password)[1:-1]
 
 
 def normal_password(password: str | None) -> str:
@@ -96,7 +100,6 @@ class Passwords(PasswordUtil):
 class NameForm(LoginForm):
     """Signing in by name. One sentence says that it failed, whatever was wrong (ASVS 5.0, 6.3.8)."""
 
-    email = None  # type: ignore[assignment]
     remember = None  # type: ignore[assignment]
 
     def validate(self, **named: Any) -> bool:  # type: ignore[override]
@@ -187,6 +190,7 @@ def init_accounts(app: Flask) -> None:
         webauthn_util_cls=Passkeys,
     )
     security.want_json(lambda _request: False)
+    security.principal.identity_loaders.clear()  # it would look at the session for every page, the public ones too
     app.extensions["accounts"] = security
     init_sessions(app)
     app.before_request(_refuse_what_no_form_sends)

@@ -267,6 +267,7 @@ def refuse(approval: Approval, by: Organizer, now: datetime) -> None:
     """Refuse an act, or take one's own wish back."""
     _check_undecided(approval)
     approval.decided_by, approval.decided_at, approval.is_granted = by, now, False
+    db.session.flush()
 
 
 def _check_asker(approval: Approval) -> None:

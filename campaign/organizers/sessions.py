@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, g, request, session
 from flask_login import user_logged_out
+from flask_login.utils import _user_context_processor
 from flask_security import (
     password_changed,
     tf_profile_changed,
@@ -42,6 +43,9 @@ def init_sessions(app: Flask) -> None:
     manager.session_protection = None  # it would make a mark of the browser and the address of the machine
     manager.request_loader(lambda _request: None)  # Flask-Security's tokens outlive the session that they came from
     manager.user_loader(_only_of_open_sessions(manager._user_callback))
+    # These two look at each visitor's session, so that the public pages would vary with the cookie.
+    app.after_request_funcs[None].remove(manager._update_remember_cookie)
+    app.template_context_processors[None].remove(_user_context_processor)
     user_authenticated.connect(_begin, app)
     user_logged_out.connect(_end, app)
     _log_changes(app)
