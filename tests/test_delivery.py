@@ -117,7 +117,8 @@ def test_a_dossier_from_the_form_to_the_sheet(app: Flask, keys: Keyring, organiz
     signer(keys, "Rosa Luxemburg", appear=Appear.INITIALS, country="DE")
     signer(keys, "Secret Hidden", appear=Appear.COUNT)
     signer(keys, "Not Counted", state=SignatureState.INVALIDATED, reason="Many at once")
-    add_endorsement(1, EndorsementDraft("Union of Nurses", "KE", 1200, "Wanjiru, secretary", {"en": "Let him go."}), clock.now())
+    union = EndorsementDraft("Union of Nurses", "KE", 1200, "Wanjiru, secretary", {"en": "Let him go."})
+    add_endorsement(1, union, clock.now())
     words = {"state": StatementState.PUBLISHED, "made_at": clock.now(), "published_at": clock.now()}
     db.session.add(Statement(campaign_id=1, signature=ada, body="You are not forgotten.", locale="en", **words))
     client = organizers.as_role(Role.EDITOR, 1)
