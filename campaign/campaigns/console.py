@@ -17,7 +17,7 @@ from campaign.campaigns.operations import (
     write_text,
 )
 from campaign.campaigns.queries import is_signed
-from campaign.campaigns.settings import LOOSEN, change_settings
+from campaign.campaigns.settings import LOOSEN, NobodySecond, change_settings
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.forms import ConsoleForm
@@ -178,7 +178,11 @@ def settings(campaign_id: int) -> ResponseReturnValue:
     form = SettingsForm.of(campaign)
     if not form.validate_on_submit():
         return _settings_page(campaign, form), first_status(form)
-    asked = change_settings(campaign, form.settings(), acting().organizer, clock.now())
+    try:
+        asked = change_settings(campaign, form.settings(), acting().organizer, clock.now())
+    except NobodySecond as refusal:
+        form.form_errors = [str(refusal.sentence)]
+        return _settings_page(campaign, form), 422
     audit("settings.changed", campaign_id)
     if asked is not None:
         audit("settings.loosen_asked", campaign_id, approval=asked.id)
