@@ -28,17 +28,6 @@ from campaign.organizers.operations import join
 from campaign.organizers.queries import approval_for
 
 WRITERS = (Role.OWNER, Role.EDITOR)
-TEXT_BYTES = 512 * 1024
-"""A long text in Urdu takes six bytes a letter on its way."""
-
-_LONG = ("console.text_edit", "console.found", "console.preview_typed")
-
-
-@console.url_value_preprocessor
-def let_texts_be_long(endpoint: str | None, values: dict[str, object] | None) -> None:
-    """More room for what carries a whole text, before anything reads the form."""
-    if endpoint in _LONG:
-        request.max_content_length = request.max_form_memory_size = TEXT_BYTES
 
 
 def campaign_at(campaign_id: int) -> Campaign:
