@@ -13,6 +13,7 @@ from campaign.app import create_app
 from campaign.campaigns.models import Campaign
 from campaign.campaigns.operations import check_locales
 from campaign.campaigns.queries import campaign_by_slug
+from campaign.campaigns.settings import loosen
 from campaign.config import SETTINGS_FILE, Config
 from campaign.db import ROOT, db
 from campaign.demo import load_demo
@@ -197,6 +198,18 @@ def _log_of_all(act: str, organizer: Organizer) -> None:
     """A line in the log of each campaign that the organizer is in: its owners shall see it."""
     for campaign_id in (None, *(member.campaign_id for member in organizer.memberships)):
         log_act(act, campaign_id, None, clock.now(), member=organizer.name)
+
+
+@main.command("loosen")
+@click.argument("slug")
+def loosen_(slug: str) -> None:
+    """Ask for no second organizer any more: where only one is left."""
+    _app()
+    campaign = _campaign(slug)
+    loosen(campaign)
+    log_act("settings.loosened", campaign.id, None, clock.now())
+    db.session.commit()
+    click.echo(f"{slug} asks for no second organizer any more.")
 
 
 @main.command("import")

@@ -524,12 +524,14 @@ def protections() -> tuple[int | None, bool, bool]:
 def test_to_loosen_takes_a_second_organizer_and_to_tighten_none(
     desk: Desk, organizers: Organizers, owner: Account, campaign: Campaign
 ) -> None:
-    """What protects less waits; all else is done at once; alone one decides alone."""
+    """What protects less waits; all else is done at once; who is alone cannot free themselves."""
     desk.post("settings/", **SETTINGS | PROTECTED)
     assert protections() == (100, True, True)
-    desk.post("settings/", **SETTINGS, second_for_status="y")
-    assert protections() == (None, True, False), "there is nobody else to ask"
-    desk.post("settings/", **SETTINGS | PROTECTED)
+    alone = desk.post("settings/", **SETTINGS | {"hashtag": "#Typed"}, second_for_status="y")
+    assert alone.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "no second owner or editor" in alone.text
+    assert "#Typed" in alone.text
+    assert protections() == (100, True, True)
     second = organizers.add("Second", Role.EDITOR, 1)
     answer = desk.post("settings/", **SETTINGS | {"goal": "500", "second_above": "1000"}, second_for_status="y")
     assert answer.status_code == HTTPStatus.SEE_OTHER

@@ -17,7 +17,7 @@ from campaign.campaigns.operations import (
     write_text,
 )
 from campaign.campaigns.queries import is_signed
-from campaign.campaigns.settings import LOOSEN, change_settings
+from campaign.campaigns.settings import LOOSEN, NobodySecond, change_settings
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.forms import ConsoleForm
@@ -28,17 +28,6 @@ from campaign.organizers.operations import join
 from campaign.organizers.queries import approval_for
 
 WRITERS = (Role.OWNER, Role.EDITOR)
-TEXT_BYTES = 512 * 1024
-"""A long text in Urdu takes six bytes a letter on its way."""
-
-_LONG = ("console.text_edit", "console.found", "console.preview_typed")
-
-
-@console.url_value_preprocessor
-def let_texts_be_long(endpoint: str | None, values: dict[str, object] | None) -> None:
-    """More room for what carries a whole text, before anything reads the form."""
-    if endpoint in _LONG:
-        request.max_content_length = request.max_form_memory_size = TEXT_BYTES
 
 
 def campaign_at(campaign_id: int) -> Campaign:
@@ -178,7 +167,11 @@ def settings(campaign_id: int) -> ResponseReturnValue:
     form = SettingsForm.of(campaign)
     if not form.validate_on_submit():
         return _settings_page(campaign, form), first_status(form)
-    asked = change_settings(campaign, form.settings(), acting().organizer, clock.now())
+    try:
+        asked = change_settings(campaign, form.settings(), acting().organizer, clock.now())
+    except NobodySecond as refusal:
+        form.form_errors = [str(refusal.sentence)]
+        return _settings_page(campaign, form), 422
     audit("settings.changed", campaign_id)
     if asked is not None:
         audit("settings.loosen_asked", campaign_id, approval=asked.id)

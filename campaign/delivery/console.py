@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Response, abort, current_app, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from campaign import clock
 from campaign.campaigns.models import Campaign
@@ -41,7 +40,6 @@ from campaign.organizers.console import acting, allowed, audit, console, reauthe
 from campaign.organizers.models import Approval, Role
 from campaign.organizers.operations import carries_out
 from campaign.organizers.queries import approval_for
-from campaign.organizers.words import ACTS, LOOK_AT
 from campaign.work import wake
 
 STATEMENTS = 6
@@ -49,18 +47,6 @@ STATEMENTS = 6
 
 NAMES = "names"
 """What the fields of the second form of the page begin with."""
-
-ACTS.update(
-    {
-        "dossier.made": _l("made a dossier"),
-        "names.exported": _l("saved the names that are shown as a table"),
-        "contacts.asked": _l("asked for an export of contacts"),
-        "contacts.granted": _l("granted an export of contacts"),
-        "contacts.made": _l("had an export of contacts made"),
-        "contacts.downloaded": _l("took an export of contacts"),
-    }
-)
-LOOK_AT[EXPORT] = ("console.delivery_index", None)
 
 
 def _campaign(campaign_id: int) -> Campaign:

@@ -29,6 +29,9 @@ View = Callable[P, ResponseReturnValue]
 
 ANY_ROLE = tuple(Role)
 
+TEXT_BYTES = 512 * 1024
+"""What a form may carry: a long text in Urdu takes six bytes a letter on its way, and there are several languages."""
+
 _MAY = "may"
 """The attribute of a view that says who may see it."""
 
@@ -93,6 +96,12 @@ def acting() -> Acting:
 def audit(act: str, campaign_id: int | None, **details: str | int) -> None:
     """Write a line of the log about the present organizer; part of the transaction of what it tells."""
     log_act(act, campaign_id, acting().organizer.name, clock.now(), **details)
+
+
+@console.url_value_preprocessor
+def let_texts_be_long(_endpoint: str | None, _values: dict[str, object] | None) -> None:
+    """More room than public forms have, before anything reads the form."""
+    request.max_content_length = request.max_form_memory_size = TEXT_BYTES
 
 
 @console.before_request

@@ -64,9 +64,10 @@ def publish(update: Update, now: datetime, *, is_told: bool = True) -> Mailing |
     db.session.refresh(update.campaign, with_for_update=True)
     if update.published_at is not None:
         raise AlreadyPublished(_("This update is published already."))
+    was_free = _is_free(update.campaign, update.occurred_on)
     update.published_at = now
     db.session.flush()
-    _follow_the_people(update.campaign, update.occurred_on)
+    _follow_the_people(update.campaign, update.occurred_on, was_free=was_free)
     return post(update.campaign_id, update.id, is_status=update.is_status, now=now) if is_told else None
 
 
@@ -76,9 +77,10 @@ def retract(update: Update, reason: str, now: datetime, texts: Translated | None
         raise Refusal(_("This update is retracted already."))
     if not reason.strip():
         raise Refusal(_("Please say why it is retracted."))
+    was_free = _is_free(update.campaign, update.occurred_on)
     update.retracted_at, update.retraction, update.retraction_texts = now, reason, texts
     db.session.flush()
-    _follow_the_people(update.campaign, update.occurred_on)
+    _follow_the_people(update.campaign, update.occurred_on, was_free=was_free)
 
 
 def is_told_already(campaign: Campaign, draft: UpdateDraft) -> bool:
@@ -90,12 +92,19 @@ def is_told_already(campaign: Campaign, draft: UpdateDraft) -> bool:
     return any({text.locale: text.title for text in update.texts} == titles for update in db.session.scalars(same))
 
 
-def _follow_the_people(campaign: Campaign, on: date) -> None:
-    """The campaign is won when every person is free, and open again if that turns out not to be so."""
+def _is_free(campaign: Campaign, on: date) -> bool:
+    return freedom(standings(campaign, campaign.locale, on)) is not None
+
+
+def _follow_the_people(campaign: Campaign, on: date, *, was_free: bool) -> None:
+    """The campaign is won when every person is free, and open again if that turns out not to be so.
+
+    One that the organizers declared won while people are held stays as they said.
+    """
     free = freedom(standings(campaign, campaign.locale, on))
     if free is not None and campaign.state == CampaignState.OPEN:
         campaign.state, campaign.closed_on = CampaignState.WON, free.on
-    elif free is None and campaign.state == CampaignState.WON and campaign.people:
+    elif free is None and was_free and campaign.state == CampaignState.WON:
         campaign.state, campaign.closed_on = CampaignState.OPEN, None
     if campaign.told_as_of is not None:
         campaign.told_as_of = max(campaign.told_as_of, on)
