@@ -538,6 +538,8 @@ def pages(house: House) -> list[str]:
         add_endorsement(full, union, clock.now())
         desk = Desk(house, organizers.client(house.accounts["Zoya"]), f"/console/{full}/")
         desk.fill()
+        for number in (full, empty):  # the first look at the numbers has them counted
+            Desk(house, desk.client, f"/console/{number}/").wait("signatures/")
     found = [f"/console/{path}" for path in OF_ONES_OWN] + [*dict.fromkeys(desk.pages)]
     return found + [path for number in (full, empty) for path in plain_pages(house.app, number)]
 
