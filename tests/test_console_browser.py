@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pyrage
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 from PIL import Image
@@ -31,7 +32,7 @@ from tests.letters_in import read
 from tests.organizers_in import PASSWORD, Account, Organizers, code_of, token_in
 from tests.servers import SmtpSink, until
 from tests.stack import Stack, campaign_file
-from tests.test_browser import AXE, AXE_OPTIONS, AXE_SCRIPT, NARROW, SPOKEN, WCAG, WIDE, Watch
+from tests.test_browser import AXE, AXE_OPTIONS, NARROW, SPOKEN, WCAG, WIDE, Watch
 
 OWNER = "first@organizers.example.org"
 
@@ -431,7 +432,7 @@ class Desk:
     at: str
     pages: list[str] = field(default_factory=list)
 
-    def send(self, path: str, page: str | None = None, **typed: object) -> str:
+    def send(self, path: str, page: str | None = None, **typed: Any) -> str:
         """Send the form of a page; where that leads is one of the pages."""
         token = token_in(self.client.get(self.at + (path if page is None else page)).text)
         answer = self.client.post(self.at + path, data={"csrf_token": token, **typed})
@@ -469,7 +470,7 @@ class Desk:
 
     def _draft(self) -> str:
         draft = self.send("updates/")
-        typed = {"revision": 1, "kind": "news", "occurred_on": "2024-03-04", "title_en": "A vigil " * 9}
+        typed: dict[str, Any] = {"revision": 1, "kind": "news", "occurred_on": "2024-03-04", "title_en": "A vigil " * 9}
         self.send(draft, body_en="On **Monday**.", sources="https://news.example/" + "long/" * 30, **typed)
         return draft
 
@@ -490,7 +491,11 @@ class Desk:
 
     def signatures(self) -> None:
         """A search, a preview, an invalidation that has happened."""
-        address = {"by": "address", "address-address": "one@mill.example", "address": "one@mill.example"}
+        address: dict[str, Any] = {
+            "by": "address",
+            "address-address": "one@mill.example",
+            "address": "one@mill.example",
+        }
         self.wait(self.send("signatures/search/", **address))
         self.wait(self.send("signatures/invalidate/", domain="example.org"))
         preview = self.send("signatures/invalidate/", domain="mill.example")
@@ -502,7 +507,7 @@ class Desk:
     def paper(self) -> None:
         """A list that is not understood yet, one that is tried, one that is imported."""
         self._list()
-        said = {"name": 0, "email": 1, "country": 2, "day": 3, "city": "-", "affiliation": "-"}
+        said: dict[str, Any] = {"name": 0, "email": 1, "country": 2, "day": 3, "city": "-", "affiliation": "-"}
         said |= {"default_country": "", "locale": "en", "appear": "initials"}
         for is_imported in (False, True):
             batch = self.send(self._list(), **said)
@@ -551,7 +556,7 @@ def plain_pages(app: Flask, number: int) -> list[str]:
         for rule in app.url_map.iter_rules():
             is_page = rule.endpoint.startswith("console.") and "GET" in (rule.methods or ())
             if is_page and rule.arguments <= {"campaign_id"} and rule.endpoint not in FRAGMENTS:
-                values = {"campaign_id": number} if rule.arguments else {}
+                values: dict[str, Any] = {"campaign_id": number} if rule.arguments else {}
                 found.append(urlsplit(url_for(rule.endpoint, **values)).path)
     return found
 
