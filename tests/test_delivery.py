@@ -117,7 +117,7 @@ def test_a_dossier_from_the_form_to_the_sheet(app: Flask, keys: Keyring, organiz
     signer(keys, "Rosa Luxemburg", appear=Appear.INITIALS, country="DE")
     signer(keys, "Secret Hidden", appear=Appear.COUNT)
     signer(keys, "Not Counted", state=SignatureState.INVALIDATED, reason="Many at once")
-    union = EndorsementDraft("Union of Nurses", "KE", 1200, "Wanjiru, secretary", {"en": "Let him go."})
+    union = EndorsementDraft("Union of Nurses", "KE", 1200, "Wanjiru, secretary", statement={"en": "Let him go."})
     add_endorsement(1, union, clock.now())
     words = {"state": StatementState.PUBLISHED, "made_at": clock.now(), "published_at": clock.now()}
     db.session.add(Statement(campaign_id=1, signature=ada, body="You are not forgotten.", locale="en", **words))
