@@ -47,8 +47,9 @@ const run = async () => {
   }
 };
 
-if (!window.PublicKeyCredential) say("none");
-else if (form.dataset.passkey !== "ask") {
+// A page that only asks whether to begin has no such form yet.
+if (form && !window.PublicKeyCredential) say("none");
+else if (form && form.dataset.passkey !== "ask") {
   form.querySelector("button").addEventListener("click", run);
   run();
 }
