@@ -19,6 +19,7 @@ from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 from tests.stack import Stack
 
+
 @dataclass(frozen=True)
 class Size:
     """How many of what is filled in: waiting statements and as many decided ones; lines of the log."""
@@ -65,7 +66,8 @@ INSERT INTO updates (id, campaign_id, number, kind, occurred_on, published_at, s
 INSERT INTO update_texts (update_id, locale, title, body)
   SELECT 1000 + n, 'en', 'News ' || n, 'It went on.' FROM numbered WHERE n <= (SELECT updates FROM size);
 INSERT INTO mailings (id, campaign_id, update_id, is_status, state, spread_to, spread_until, spread_count, created_at)
-  SELECT 1, campaign_id, 1001, 0, 'sending', letters, letters, letters, at FROM numbered, size WHERE n = 1 AND updates > 0;
+  SELECT 1, campaign_id, 1001, 0, 'sending', letters, letters, letters, at
+  FROM numbered, size WHERE n = 1 AND updates > 0;
 INSERT INTO deliveries (mailing_id, reader_id, letter, state, attempts, not_before, code, settled_at)
   SELECT 1, n, 'update', CASE n % 100 WHEN 0 THEN 'failed' ELSE 'sent' END, 1, at, CASE n % 100 WHEN 0 THEN 550 END, at
   FROM numbered WHERE n <= (SELECT letters / 2 FROM size);
@@ -80,7 +82,7 @@ INSERT INTO statements (id, campaign_id, signature_id, body, locale, state, made
 INSERT INTO decisions (campaign_id, statement_id, act, reason, made_at)
   SELECT campaign_id, n, 'rejected', 'spam', at FROM numbered, size WHERE n > statements AND n <= 2 * statements;
 INSERT INTO audit_entries (campaign_id, organizer, act, details, at)
-  SELECT campaign_id, 'Rosa', CASE n % 100 WHEN 0 THEN 'text.changed' ELSE 'statement.rejected' END, '{}', at
+  SELECT campaign_id, 'Rosa', CASE WHEN n <= 50 THEN 'text.changed' ELSE 'statement.rejected' END, '{}', at
   FROM numbered WHERE n <= (SELECT lines FROM size);
 COMMIT;
 PRAGMA wal_checkpoint(TRUNCATE);
