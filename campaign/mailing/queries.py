@@ -187,6 +187,11 @@ def letters_a_minute(mailing: Mailing, now: datetime) -> int:
     first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
     if first is None:
         return 0
+    return kept(("rate", mailing.id), lambda: _count_settled(mailing, first, now), lambda _found: mailing.spread_count)
+
+
+def _count_settled(mailing: Mailing, first: int, now: datetime) -> int:
+    """How many of the letters before the first that waits ended in the last minute."""
     before = select(Delivery.mailing_id, Delivery.settled_at).where(
         Delivery.id < first, Delivery.id >= first - RECENT_LETTERS
     )

@@ -18,7 +18,7 @@ from campaign.signing.paper.queries import count_on_paper
 
 PAGE = 100
 FOUND = 50
-LOOKED_AT = 100_000
+LOOKED_AT = 50_000
 """So many names one search looks at: no index knows the parts of names."""
 
 CONFIRM_SIGNATURE = "confirm_signature"
