@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from benchmarks.console import console_pages
 from benchmarks.figures import Figure, table
 from benchmarks.mailing import mailings
 from benchmarks.pages import cached_pages, full_pages, uncached_pages
@@ -16,6 +17,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "million": full_pages,
     "signing": signing,
     "mailing": mailings,
+    "console": console_pages,
 }
 
 

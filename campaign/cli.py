@@ -207,7 +207,7 @@ def loosen_(slug: str) -> None:
     _app()
     campaign = _campaign(slug)
     loosen(campaign)
-    log_act("settings.loosened", campaign.id, None, clock.now())
+    _log("settings.loosened", campaign.id)
     db.session.commit()
     click.echo(f"{slug} asks for no second organizer any more.")
 
@@ -218,6 +218,7 @@ def import_(file: Path) -> None:
     """Load a whole campaign from a TOML file."""
     _app()
     campaign = import_campaign(read_campaign(file), clock.now())
+    _log("campaign.founded", campaign.id)
     db.session.commit()
     click.echo(f"Loaded {campaign.slug}: {len(campaign.people)} people, {len(campaign.texts)} languages.")
 
@@ -237,6 +238,7 @@ def publish_(file: Path, yes: bool) -> None:
     if not yes and not click.confirm("Publish?"):
         raise click.Abort
     publish(update, clock.now())
+    _log("update.published", campaign.id, number=update.number)
     db.session.commit()
     wake("mailings")
     click.echo(f"Published as number {update.number}. `campaign mailings` shows how the letters go.")
@@ -268,6 +270,7 @@ def retract_(slug: str, number: int, reason: str) -> None:
     if update is None:
         raise Refusal(f"{slug} has no published update number {number}.")
     retract(update, reason, clock.now())
+    _log("update.retracted", update.campaign_id, number=number)
     db.session.commit()
     click.echo(f"Retracted number {number} of {slug}.")
 
@@ -370,6 +373,7 @@ def mailings_pause(number: int) -> None:
     """Send nothing more of a mailing for now."""
     _app()
     pause(_mailing(number), "paused by hand")
+    _log_mailing("mailing.paused", number)
     db.session.commit()
 
 
@@ -379,6 +383,7 @@ def mailings_resume(number: int) -> None:
     """Go on with a paused mailing."""
     _app()
     resume(_mailing(number))
+    _log_mailing("mailing.resumed", number)
     db.session.commit()
     wake("mailings")
 
@@ -393,6 +398,7 @@ def mailings_stop(number: int, yes: bool) -> None:
     if not yes and not click.confirm("Nothing more of it will ever be sent. Stop?"):
         raise click.Abort
     stop(mailing, clock.now(), "stopped by hand")
+    _log_mailing("mailing.stopped", number)
     db.session.commit()
 
 
@@ -402,6 +408,7 @@ def mailings_retry(number: int) -> None:
     """Try the failed letters of a mailing again."""
     _app()
     count = retry_failed(_mailing(number), clock.now())
+    _log_mailing("mailing.retried", number)
     db.session.commit()
     wake("letters")
     click.echo(f"{count} {'letter' if count == 1 else 'letters'} will be tried again.")
@@ -433,6 +440,16 @@ def inbox() -> None:
     """Run the local inbox, which keeps letters instead of delivering them."""
     open_inbox(Config.read())
     threading.Event().wait()
+
+
+def _log(act: str, campaign_id: int, **details: str | int) -> None:
+    """A line of the log, by nobody's name: whoever may run commands."""
+    log_act(act, campaign_id, None, clock.now(), **details)
+
+
+def _log_mailing(act: str, number: int) -> None:
+    mailing = _mailing(number)
+    _log(act, mailing.campaign_id, number=db.session.get_one(Update, mailing.update_id).number)
 
 
 def _campaign(slug: str) -> Campaign:

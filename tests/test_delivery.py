@@ -36,6 +36,7 @@ from campaign.organizers.models import AuditEntry, Errand, ErrandState, Role
 from campaign.organizers.queries import membership, open_approvals
 from campaign.organizers.tasks import run_errands
 from campaign.sealing import EmailAddress, binding
+from campaign.signing.invalidating.models import Invalidation
 from campaign.signing.models import Appear, Signature, SignatureState, initials, new_secret
 from campaign.statements.models import Statement, StatementState
 from campaign.statements.operations import EndorsementDraft, add_endorsement
@@ -116,7 +117,10 @@ def test_a_dossier_from_the_form_to_the_sheet(app: Flask, keys: Keyring, organiz
     ada = signer(keys, "Ada <b>Example")
     signer(keys, "Rosa Luxemburg", appear=Appear.INITIALS, country="DE")
     signer(keys, "Secret Hidden", appear=Appear.COUNT)
-    signer(keys, "Not Counted", state=SignatureState.INVALIDATED, reason="Many at once")
+    signer(keys, "Not Counted", state=SignatureState.INVALIDATED)
+    taken = Invalidation(campaign_id=1, kind="forged", reason="Many at once", criteria={}, by="Ada", at=clock.now())
+    taken.taken = 1
+    db.session.add(taken)
     union = EndorsementDraft("Union of Nurses", "KE", 1200, "Wanjiru, secretary", statement={"en": "Let him go."})
     add_endorsement(1, union, clock.now())
     words = {"state": StatementState.PUBLISHED, "made_at": clock.now(), "published_at": clock.now()}

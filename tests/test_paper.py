@@ -235,7 +235,7 @@ def test_the_journey(
     work()
     assert "This is how the import would go" in console.get(shown).get_data(as_text=True)
     wrong = console.get(f"{shown}errors.csv").get_data(as_text=True)
-    assert [line.partition(",")[0] for line in wrong.splitlines()[1:]] == ["4", "5", "6", "7"]
+    assert [line.partition(",")[0] for line in wrong.splitlines()[1:]] == ['"4"', '"5"', '"6"', '"7"']
     assert count_on_paper(the_campaign().id) == 0
     console.post(f"{shown}import", data={"csrf_token": token})
     work()

@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from campaign import clock
 from campaign.db import db
+from campaign.kept import MANY, kept
 from campaign.links import YOURS, link_signer
 from campaign.opening import Keyring
 from campaign.organizers.models import AuditEntry, Errand, Role
@@ -21,6 +22,7 @@ from campaign.signing.counting.tasks import count_signatures
 from campaign.signing.forms import clean_source
 from campaign.signing.models import Signature
 from campaign.signing.paper.models import PaperBatch
+from campaign.signing.queries import named
 from tests.organizers_in import Organizers, token_in
 from tests.servers import SmtpSink
 from tests.signers_in import Work, settle, signs, the_campaign, working
@@ -174,6 +176,32 @@ def test_by_name(keys: Keyring, organizers: Organizers) -> None:
     assert "Rosa Hidden" not in page
     assert "No such name is shown" in search(console, by="name", name="%").get_data(as_text=True)
     assert search(console, by="name", name=" ").status_code == 422
+
+
+@only_sqlite
+def test_search_in_steps(keys: Keyring, organizers: Organizers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search looks at so many names, says so, and goes on where it stopped; each name is looked at once."""
+    monkeypatch.setattr("campaign.signing.queries.LOOKED_AT", 2)
+    for number, name in enumerate(("Rosa", "Ada", "Bo")):
+        signs(keys, f"{number}@example.org", name=name)
+    settle(keys)
+    first = named(the_campaign().id, "rosa", None)
+    assert (list(first.signatures), first.is_partial) == ([], True)
+    rest = named(the_campaign().id, "rosa", first.end)
+    assert ([one.public_name for one in rest.signatures], rest.is_partial, rest.end) == (["Rosa"], False, None)
+    console = organizers.as_role(Role.MODERATOR, the_campaign().id)
+    page = search(console, by="name", name="rosa").get_data(as_text=True)
+    assert "Not among these names" in page
+    assert "More names" in page
+
+
+@only_sqlite
+def test_many_are_kept(app: Flask) -> None:
+    """A count of very many rows is kept for some seconds, one of few is not."""
+    counts = iter(range(9))
+    for rows, expected in ((MANY - 1, [0, 1]), (MANY, [2, 2])):
+        seen = [kept(("test", rows), lambda: next(counts), lambda _count, rows=rows: rows) for _time in range(2)]
+        assert seen == expected
 
 
 def test_by_address(

@@ -49,7 +49,7 @@ class World:
         """Let the worker do all that there is to do."""
         with self.worker.app.app_context():
             runs = self.worker.runs()
-            for name in ("intake", "names", "ledger", "mailings", "letters", "tidy"):
+            for name in ("intake", "names", "endorsements", "ledger", "mailings", "letters", "tidy"):
                 runs[name]()
 
 

@@ -60,8 +60,8 @@ def render_letter(name: str, subject: str, list_name: str | None, **context: obj
         "direction": direction(current_locale()),
         "subject": subject,
         "confirm_url": public_url("signing.confirm", token=CONFIRM),
-        "yours_url": public_url("signing.yours", token=YOURS),
-        "unsubscribe_url": public_url("mailing.unsubscribe", token=UNSUBSCRIBE),
+        "yours_url": public_url("signing.yours", token=YOURS) if list_name else None,
+        "unsubscribe_url": public_url("mailing.unsubscribe", token=UNSUBSCRIBE) if list_name else None,
     }
     html = css_inline.inline(render_template(f"letters/{name}.html", **context))
     return Letter(subject, render_template(f"letters/{name}.txt", **context), html, list_name)

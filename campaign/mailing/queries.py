@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, func, select, true
 
 from campaign.db import db
+from campaign.kept import kept
 from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, News, Reader, Suppression, is_in
 
 RECENT = timedelta(minutes=1)
@@ -114,7 +115,7 @@ def is_owed(reader_id: int, letter: str, subject_id: int | None) -> bool:
 
 
 def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
-    """How many readers want all news, and how many news of status only, by locale; by an index alone."""
+    """How many readers want all news, and how many news of status only, by locale. Counts along an index."""
     counted = (
         select(Reader.locale, Reader.news, func.count())
         .where(Reader.campaign_id == campaign_id, Reader.confirmed_at.is_not(None), Reader.unsubscribed_at.is_(None))
@@ -126,6 +127,15 @@ def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
         if news != News.NONE:
             found.setdefault(locale, {})[news] = count
     return found
+
+
+def recent_wishes(campaign_id: int) -> dict[str, dict[str, int]]:
+    """The same, some seconds old where there are very many readers: to look at, never to decide by."""
+    return kept(("wishes", campaign_id), lambda: wishes(campaign_id), _sum)
+
+
+def _sum(found: dict[str, dict[str, int]]) -> int:
+    return sum(count for by_news in found.values() for count in by_news.values())
 
 
 def mailings_progress() -> list[MailingProgress]:
@@ -142,6 +152,15 @@ def mailing_progress(mailing: Mailing) -> MailingProgress:
     by_state = {state.value: count for state, count in zip(unsent, counted[1:], strict=True) if count}
     sent = counted.spread_count - sum(by_state.values())
     return MailingProgress(mailing, by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {}))
+
+
+def recent_progress(mailing: Mailing) -> MailingProgress:
+    """The same, some seconds old where there are very many letters."""
+    if not mailing.is_spread:
+        return mailing_progress(mailing)  # the total still grows
+    key = ("progress", mailing.id, mailing.state, mailing.spread_count)
+    by_state = kept(key, lambda: mailing_progress(mailing).by_state, lambda _found: mailing.spread_count)
+    return MailingProgress(mailing, by_state)
 
 
 def _counted(state: DeliveryState):  # type: ignore[no-untyped-def]
@@ -168,10 +187,14 @@ def letters_a_minute(mailing: Mailing, now: datetime) -> int:
     first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
     if first is None:
         return 0
-    recent = select(func.count()).where(
-        Delivery.id < first,
-        Delivery.id >= first - RECENT_LETTERS,
-        Delivery.mailing_id == mailing.id,
-        Delivery.settled_at > now - RECENT,
+    return kept(("rate", mailing.id), lambda: _count_settled(mailing, first, now), lambda _found: mailing.spread_count)
+
+
+def _count_settled(mailing: Mailing, first: int, now: datetime) -> int:
+    """How many of the letters before the first that waits ended in the last minute."""
+    before = select(Delivery.mailing_id, Delivery.settled_at).where(
+        Delivery.id < first, Delivery.id >= first - RECENT_LETTERS
     )
+    looked_at = before.limit(RECENT_LETTERS).subquery()  # the limit keeps this a range of ids for every planner
+    recent = select(func.count()).where(looked_at.c.mailing_id == mailing.id, looked_at.c.settled_at > now - RECENT)
     return db.session.scalar(recent) or 0

@@ -23,7 +23,7 @@ from campaign.signing.invalidating.console import send
 from campaign.signing.models import SignatureState
 from campaign.signing.paper import console as paper
 from campaign.signing.paper.queries import on_paper_by_country
-from campaign.signing.queries import FOUND, named
+from campaign.signing.queries import LOOKED_AT, named
 from campaign.web import mark, marked
 from campaign.work import wake
 
@@ -122,11 +122,16 @@ def _found_names(campaign_id: int, form: NameForm, by_address: AddressForm) -> R
     audit("signatures.searched", campaign_id, kind="name")
     db.session.commit()
     found = named(campaign_id, form.name.data or "", marked(form.before.data))
-    last = found[-1] if len(found) == FOUND else None
-    next_mark = mark(last.confirmed_at, last.id) if last and last.confirmed_at else None
+    next_mark = mark(*found.end) if found.end else None
     return _page(
-        "search", campaign_id, by_name=form, by_address=by_address, found=found, next_mark=next_mark
-    )  # fmt: skip
+        "search",
+        campaign_id,
+        by_name=form,
+        by_address=by_address,
+        found=found,
+        next_mark=next_mark,
+        looked_at=LOOKED_AT,
+    )
 
 
 def _search_or_404(campaign_id: int, errand_id: UUID) -> Errand:

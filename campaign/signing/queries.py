@@ -18,6 +18,9 @@ from campaign.signing.paper.queries import count_on_paper
 
 PAGE = 100
 FOUND = 50
+LOOKED_AT = 50_000
+"""So many names one search looks at: no index knows the parts of names."""
+
 CONFIRM_SIGNATURE = "confirm_signature"
 
 
@@ -85,17 +88,35 @@ def listed_signatures(campaign_id: int, before: tuple[datetime, int] | None) -> 
     return db.session.scalars(listed.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE)).all()
 
 
-def named(campaign_id: int, part: str, before: tuple[datetime, int] | None) -> Sequence[Signature]:
+@dataclass(frozen=True)
+class Found:
+    """A page of names that were sought; where to go on, and whether there are names not looked at yet."""
+
+    signatures: Sequence[Signature]
+    end: tuple[datetime, int] | None
+    is_partial: bool
+
+
+def named(campaign_id: int, part: str, before: tuple[datetime, int] | None) -> Found:
     """A page of the listed names that hold a part, newest first. Only names that their owners show are looked at."""
-    found = select(Signature).where(
-        Signature.campaign_id == campaign_id,
-        is_confirmed(),
-        Signature.public_name.is_not(None),
-        Signature.public_name.icontains(part, autoescape=True),
-    )
+    place = tuple_(Signature.confirmed_at, Signature.id)
+    newest_first = (Signature.confirmed_at.desc(), Signature.id.desc())
+    listed = [Signature.campaign_id == campaign_id, is_confirmed(), Signature.public_name.is_not(None)]
     if before is not None:
-        found = found.where(tuple_(Signature.confirmed_at, Signature.id) < before)
-    return db.session.scalars(found.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(FOUND)).all()
+        listed.append(place < before)
+    places = select(Signature.confirmed_at, Signature.id).where(*listed).order_by(*newest_first)
+    last = db.session.execute(places.offset(LOOKED_AT - 1).limit(1)).first()
+    if last is not None:
+        listed.append(place >= (last.confirmed_at, last.id))
+    holding = select(Signature).where(*listed, Signature.public_name.icontains(part, autoescape=True))
+    found = db.session.scalars(holding.order_by(*newest_first).limit(FOUND)).all()
+    if len(found) == FOUND:
+        return Found(found, _place_of(found[-1]), False)
+    return Found(found, (last.confirmed_at, last.id) if last else None, last is not None)
+
+
+def _place_of(signature: Signature) -> tuple[datetime, int] | None:
+    return (signature.confirmed_at, signature.id) if signature.confirmed_at else None
 
 
 def signature_of(delivery: Delivery) -> Signature | None:

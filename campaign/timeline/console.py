@@ -16,7 +16,7 @@ from campaign.errors import Refusal
 from campaign.i18n import current_locale, speaking
 from campaign.mailing import letters as mailing_letters
 from campaign.mailing.operations import Owed, owe_letter
-from campaign.mailing.queries import is_owed, wishes
+from campaign.mailing.queries import is_owed, recent_wishes
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
@@ -190,7 +190,7 @@ def name_of(organizer_id: int | None) -> str:
 
 def _seen(draft: Draft) -> dict[str, object]:
     """What the preview shows, and who else looks at it."""
-    readers = wishes(draft.campaign_id)
+    readers = recent_wishes(draft.campaign_id)
     return {
         "readers": readers,
         "reached": queries.reached(draft, readers),

@@ -21,21 +21,22 @@ def update(campaign_id: int, update_id: int | None) -> Letter:
     campaign = db.session.get_one(Campaign, campaign_id)
     locale = current_locale()
     told = entry(db.session.get_one(Update, update_id), locale)
-    return _letter(campaign, told, standings(campaign, locale, clock.today()))
+    return _letter(campaign, told, standings(campaign, locale, clock.today()), campaign.slug)
 
 
-def draft_letter(draft: Draft) -> Letter:
-    """The letter that a draft will become, in the locale in force."""
+def draft_letter(draft: Draft, *, is_listed: bool = True) -> Letter:
+    """The letter that a draft will become, in the locale in force; not `is_listed`: without what readers have in it."""
     today, locale = clock.today(), current_locale()
     people = standings(draft.campaign, locale, today, draft_changes(draft, today))
-    return _letter(draft.campaign, draft_entry(draft, locale, today), people)
+    list_name = draft.campaign.slug if is_listed else None
+    return _letter(draft.campaign, draft_entry(draft, locale, today), people, list_name)
 
 
-def _letter(campaign: Campaign, told: Entry, people: Sequence[Standing]) -> Letter:
+def _letter(campaign: Campaign, told: Entry, people: Sequence[Standing], list_name: str | None) -> Letter:
     return render_letter(
         "update",
         told.title,
-        campaign.slug,
+        list_name,
         campaign=campaign,
         text=campaign.text_in(current_locale()),
         update=told,
@@ -49,8 +50,8 @@ def _letter(campaign: Campaign, told: Entry, people: Sequence[Standing]) -> Lett
 def _test(locale: str, draft_id: int | None) -> Letter:
     """A draft's letter in one language, to the organizer who asked for it: no list, and no links of a reader."""
     with speaking(locale):
-        letter = draft_letter(db.session.get_one(Draft, draft_id))
-        return replace(letter, subject=_("Test: %(title)s", title=letter.subject), list_name=None)
+        letter = draft_letter(db.session.get_one(Draft, draft_id), is_listed=False)
+        return replace(letter, subject=_("Test: %(title)s", title=letter.subject))
 
 
 def test_kind(locale: str) -> str:

@@ -13,7 +13,7 @@ from campaign.i18n import current_locale
 from campaign.i18n import number as written
 from campaign.mailing.models import Mailing
 from campaign.mailing.operations import pause, resume, retry_failed, stop
-from campaign.mailing.queries import failures, letters_a_minute, mailing_progress
+from campaign.mailing.queries import failures, letters_a_minute, recent_progress
 from campaign.organizers.console import allowed, audit, console
 from campaign.timeline.console import PUBLISHERS, WRITERS
 from campaign.timeline.forms import StopForm
@@ -56,7 +56,7 @@ def _letters(update: Update) -> dict[str, object]:
     mailing = mailings_by_number([update]).get(update.number)
     if mailing is None:
         return {"progress": None}
-    progress = mailing_progress(mailing)
+    progress = recent_progress(mailing)
     return {
         "progress": progress,
         "rate": letters_a_minute(mailing, clock.now()) if mailing.state == "sending" else 0,
@@ -150,7 +150,7 @@ def update_stop(campaign_id: int, number: int) -> ResponseReturnValue:
             campaign=update.campaign,
             update=entry(update, current_locale()),
             form=form,
-            progress=mailing_progress(mailing),
+            progress=recent_progress(mailing),
         )
         return page, 422 if form.errors else 200
     stop(mailing, clock.now(), "stopped by hand")

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from campaign import clock
 from campaign.db import db
 from campaign.errors import Refusal
-from campaign.mailing.queries import wishes
+from campaign.mailing.queries import recent_wishes, wishes
 from campaign.organizers.console import acting, allowed, audit, console, reauthenticated
 from campaign.organizers.models import Approval
 from campaign.organizers.operations import Wish, ask_second, carries_out, log_act
@@ -55,7 +55,7 @@ def update_publish(campaign_id: int, draft_id: int) -> ResponseReturnValue:
 
 
 def _confirm(draft: Draft, form: Any, status: int) -> ResponseReturnValue:
-    readers = wishes(draft.campaign_id)
+    readers = recent_wishes(draft.campaign_id)
     form.revision.data = draft.revision
     page = render_template(
         "console/timeline/publish.html",
