@@ -14,7 +14,7 @@ run: .venv/ready $(LOCALES:.po=.mo)
 test: .venv/ready $(LOCALES:.po=.mo)
 	@tests/install-needs
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest tests -n 2 --dist worksteal
+	$(BIN)/python -m pytest tests
 
 check: .venv/ready $(LOCALES:.po=.mo)
 	$(BIN)/ruff check .
