@@ -262,7 +262,7 @@ def test_a_campaign_is_founded_as_a_draft(founder: FlaskClient, client: FlaskCli
     assert [(person.name, person.since) for person in made.people] == [({"en": "Amar Fayaz"}, date(2020, 11, 8))]
     assert founder.get(answer.location).status_code == HTTPStatus.OK
     assert client.get("/en/release-amar-fayaz/").status_code == HTTPStatus.NOT_FOUND
-    assert "campaign.founded" in acts()
+    assert "campaign.founded" in acts(made.id)
 
 
 @one_database
