@@ -96,6 +96,8 @@ def fill_in_by_keyboard(page: Page, url: str) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type("You are not forgotten.")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("checkbox", name="The organizers may write to me")).not_to_be_checked()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Sign", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
 
