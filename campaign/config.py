@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +20,14 @@ from campaign.errors import Misconfigured
 SETTINGS_FILE = "settings.env"
 
 T = TypeVar("T")
+
+
+class Resend(StrEnum):
+    """Which letters go again when the relay's reply was lost, and nobody can tell whether it took them."""
+
+    ASKED = "asked"
+    ALL = "all"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,9 @@ class Config:
     limit_per_campaign: str
     page_seconds: float
     smtp_timeout: float
+    relay_connections: int
+    relay_letters: int
+    resend_uncertain: Resend
     lease_seconds: float
 
     @classmethod
@@ -62,6 +74,9 @@ class Config:
             limit_per_campaign=read("LIMIT_PER_CAMPAIGN", _rate, "1200 per minute"),
             page_seconds=read("PAGE_SECONDS", _seconds, "5"),
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
+            relay_connections=read("RELAY_CONNECTIONS", _positive_number, "4"),
+            relay_letters=read("RELAY_LETTERS", _positive_number, "200"),
+            resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
         )
 
@@ -186,6 +201,18 @@ def _whole_number(text: str) -> int:
     if int(text) < 0:
         raise ValueError(text)
     return int(text)
+
+
+def _positive_number(text: str) -> int:
+    """Give a whole number, 1 or more."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def _resend(text: str) -> Resend:
+    """Give asked (letters that somebody asked for), all or none."""
+    return Resend(text)
 
 
 def _seconds(text: str) -> float:
