@@ -27,6 +27,9 @@ SLOW = "PYTHONDONTWRITEBYTECODE"
 """Without bytecode each command takes five seconds more to start."""
 FORM = "application/x-www-form-urlencoded"
 
+PATIENCE = 25
+"""Seconds for a process to stop: less than those after which gunicorn kills a worker that does not."""
+
 SIGNER = {
     "name": "Ada Example",
     "email": "ada@example.org",
@@ -168,14 +171,14 @@ class Stack:
         kill_group(self.processes.pop(name))
 
     def stop(self, name: str) -> int | None:
-        """Ask a process to stop in good order; its exit status, or None if it had to be killed after ten seconds."""
+        """Ask a process to stop in good order; its exit status, or None if it had to be killed after PATIENCE."""
         self.processes[name].terminate()
         return self._ended(name)
 
     def _ended(self, name: str) -> int | None:
         process = self.processes.pop(name)
         try:
-            return process.wait(10)
+            return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             return None
         finally:
