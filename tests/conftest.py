@@ -21,6 +21,7 @@ from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -241,6 +242,22 @@ class CompiledTemplates(BytecodeCache):
 
 
 Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+
+
+def _remembering(compile_builder: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    """What makes a rule's address, compiled once: it is given the rule it works for, and is the same in every app."""
+    kept: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def remembered(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        key = (rule.rule, *rule._trace, repr(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    return remembered
+
+
+Rule._compile_builder = _remembering(Rule._compile_builder)
 
 
 @pytest.fixture
