@@ -21,8 +21,8 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.importing import import_campaign, read_campaign
 from campaign.links import token_hash
+from campaign.statements.cases import waiting_statements
 from campaign.statements.operations import approve
-from campaign.statements.queries import waiting_statements
 from campaign.timeline.models import Status
 from campaign.timeline.operations import UpdateDraft, add_update, publish, retract
 from campaign.timeline.queries import published_update
