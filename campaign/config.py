@@ -7,6 +7,7 @@ Every setting has the prefix CAMPAIGN_. What the environment does not say is loo
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,18 @@ class Resend(StrEnum):
 
 
 @dataclass(frozen=True)
+class WarmUp:
+    """The first days of a relay that nobody knows yet: so many letters of mailings on the first, then twice as many."""
+
+    first_day: date
+    first_letters: int
+
+    def letters(self, day: date) -> int:
+        """How many letters of mailings may go on a day."""
+        return self.first_letters << min(40, max(0, (day - self.first_day).days))
+
+
+@dataclass(frozen=True)
 class Config:
     """What an installation decides. Read with `Config.read()`; times in seconds."""
 
@@ -50,6 +63,9 @@ class Config:
     relay_connections: int
     relay_letters: int
     resend_uncertain: Resend
+    relay_rate: float
+    domain_rate: float
+    warm_up: WarmUp | None
     lease_seconds: float
 
     @classmethod
@@ -76,6 +92,9 @@ class Config:
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
             relay_connections=read("RELAY_CONNECTIONS", _positive_number, "4"),
             relay_letters=read("RELAY_LETTERS", _positive_number, "200"),
+            relay_rate=read("RELAY_RATE", _letters_a_second, "0"),
+            domain_rate=read("DOMAIN_RATE", _letters_a_second, "0"),
+            warm_up=read("WARM_UP", _warm_up, "no"),
             resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
         )
@@ -208,6 +227,19 @@ def _positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def _warm_up(text: str) -> WarmUp | None:
+    """Give the first day and its number of letters, such as 2027-01-31 500, or no."""
+    if text.lower() == "no":
+        return None
+    day, letters = text.split()
+    return WarmUp(date.fromisoformat(day), _positive_number(letters))
+
+
+def _letters_a_second(text: str) -> float:
+    """Give a number of letters a second; 0 for no limit."""
+    return _seconds(text)
 
 
 def _resend(text: str) -> Resend:

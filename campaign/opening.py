@@ -54,6 +54,10 @@ class Keyring:
         """32 bytes that stand for an address on one day, to count the letters it got."""
         return self._mac("allowance", day.isoformat(), address.canonical)
 
+    def domain_key(self, domain: str) -> bytes:
+        """32 bytes that stand for a receiving domain, to keep its pace; "" stands for the relay."""
+        return self._mac("domain", domain.lower())
+
     def link_token(self, purpose: str, seed: bytes) -> str:
         """The unguessable token of a mailed link.
 

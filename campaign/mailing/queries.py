@@ -57,6 +57,7 @@ class Claimed:
     sealed_address: bytes
     fingerprint: bytes
     locale: str
+    slot_at: datetime | None
     is_wanted: bool
 
 
@@ -68,7 +69,7 @@ def claimed(ids: Sequence[int]) -> list[Claimed]:
     joined = (
         select(
             Delivery.id.label("delivery_id"), Delivery.letter, Delivery.mailing_id, Delivery.subject_id,
-            Delivery.attempts, Delivery.link_seed,
+            Delivery.attempts, Delivery.link_seed, Delivery.slot_at,
             Reader.campaign_id, Reader.handle, Reader.sealed_address, Reader.fingerprint, Reader.locale,
             case((Delivery.mailing_id.is_(None), true()), else_=still_reads).label("is_wanted"),
         )
@@ -184,7 +185,7 @@ def letters_a_minute(mailing: Mailing, now: datetime) -> int:
     claimable = select(Delivery.id).where(
         Delivery.mailing_id == mailing.id, is_in(DeliveryState.DUE), Delivery.not_before <= now
     )
-    first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
+    first = db.session.scalar(claimable.order_by(Delivery.not_before, Delivery.id).limit(1))
     if first is None:
         return 0
     return kept(("rate", mailing.id), lambda: _count_settled(mailing, first, now), lambda _found: mailing.spread_count)
