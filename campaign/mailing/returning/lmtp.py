@@ -49,18 +49,24 @@ class Door:
         return LATER
 
 
+class _Server(LMTP):
+    """Takes long lines, too: letters that come back hold what their writers put into them."""
+
+    line_length_limit = LARGEST
+
+
 class _Port(Controller):
     """LMTP on a port."""
 
     def factory(self) -> LMTP:
-        return LMTP(self.handler, **self.SMTP_kwargs)
+        return _Server(self.handler, **self.SMTP_kwargs)
 
 
 class _Socket(UnixSocketController):
     """LMTP on a socket in the file system."""
 
     def factory(self) -> LMTP:
-        return LMTP(self.handler, **self.SMTP_kwargs)
+        return _Server(self.handler, **self.SMTP_kwargs)
 
 
 def open_door(where: str, door: Door, own_name: str) -> Controller | UnixSocketController:
