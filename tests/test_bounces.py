@@ -254,6 +254,7 @@ READ = {
     "no complaint": (complaint(TO, b"Subject: News\n\nNews.", kind="not-spam"), None),
     "of authentication": (complaint(TO, b"Subject: News\n\nNews.", kind="auth-failure"), None),
     "a letter": (mail(TO), None),
+    "a letter of nobody": (mail(TO).replace(b"From: reader@example.org\n", b""), None),
     "nothing": (b"", None),
 }
 
@@ -265,7 +266,7 @@ def test_reports_are_read(name: str, ends: bytes) -> None:
     content, says = READ[name]
     found = reading_of(content.replace(b"\n", ends))
     assert found.says == says
-    assert found.is_by_machine is (name not in ("a letter", "nothing"))
+    assert found.is_by_machine is (name not in ("a letter", "a letter of nobody", "nothing"))
     assert set(found.addressed) == ({TO} if content else set())
 
 
@@ -294,13 +295,14 @@ def test_damaged_reports_can_be_read(name: str, data: st.DataObject) -> None:
     "content",
     [
         b"a" * 3 * LARGEST,
-        b"A message that you sent could not be delivered\n" + b"a" * LARGEST,
+        b"From: a@example.org\n\nFailed addresses follow:\n" + b" " * LARGEST,
+        b"From: a@example.org\n\nA message that you sent could not be delivered\n" + b"a" * LARGEST,
         b"To: " + b"a" * LARGEST + b"\n\n",
         (b"To: " + b"a@" * 400 + b"\n") * 1000 + b"\nx",
         b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\nContent-Type: message/rfc822\n\n" * 20_000,
         b"Content-Type: message/delivery-status\n\n" + b"Action: failed\n\n" * 60_000,
         b"Content-Type: message/delivery-status\n\nAction: failed\nDiagnostic-Code: smtp; " + b"user " * 200_000,
-        b"A message that you sent could not be delivered\n" + b"4." * (LARGEST // 2),
+        b"From: a@example.org\n\nA message that you sent could not be delivered\n" + b"4." * (LARGEST // 2),
     ],
 )
 def test_no_mail_takes_long(content: bytes) -> None:

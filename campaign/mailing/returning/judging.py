@@ -54,7 +54,10 @@ def by_heuristics(content: bytes, text: str) -> Bounce | None:
     `text`: the part for people, without the letter that came back.
     """
     short = b"\n".join(line[:LINE] for line in content[:LOOKED_AT].split(b"\n"))
-    _delayed, failed = all_failures(message_from_bytes(short))
+    try:
+        _delayed, failed = all_failures(message_from_bytes(short))
+    except Exception:  # it stumbles over mail without a sender, and over more
+        return None
     return judge(_codes(text[:LOOKED_AT]), text[:LOOKED_AT]) if failed else None
 
 

@@ -11,8 +11,8 @@ from re import compile as pattern
 from campaign.mailing.models import Bounce
 from campaign.mailing.returning.judging import by_heuristics, by_status
 
-LARGEST = 1_000_000
-"""Bytes; of a larger mail only so much is looked at."""
+LARGEST, LOOKED_AT = 1_000_000, 250_000
+"""Bytes of a mail that are taken in, and how many of them are looked at: a report stands before what it encloses."""
 MOST, LONGEST = 50, 2_000
 """So much is looked at: parts of a mail or headers of one name, and characters of a header."""
 
@@ -48,7 +48,7 @@ class Reading:
 def read(content: bytes) -> Reading:
     """Read a mail, whatever it is made of; never raises. What cannot be read says nothing."""
     try:
-        return _read(message_from_bytes(content[:LARGEST]), content)
+        return _read(message_from_bytes(content[:LOOKED_AT]), content)
     except Exception:  # Python's parser of mail fails in many ways on what nobody should send
         return Reading()
 
