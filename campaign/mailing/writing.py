@@ -22,9 +22,7 @@ KEPT_SECONDS = 60.0
 class Writer:
     """Writes letters of all kinds."""
 
-    def __init__(
-        self, sender: str, keys: Keyring, kinds: Mapping[str, LetterKind], returns: ReturnAddresses
-    ) -> None:
+    def __init__(self, sender: str, keys: Keyring, kinds: Mapping[str, LetterKind], returns: ReturnAddresses) -> None:
         self.sender = sender
         self.keys = keys
         self.returns = returns
