@@ -5,6 +5,7 @@ Every setting has the prefix CAMPAIGN_. What the environment does not say is loo
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +20,10 @@ from limits import parse_many
 from campaign.errors import Misconfigured
 
 SETTINGS_FILE = "settings.env"
+NOTHING = ""
+"""The default of a setting that may be left out."""
+MOST_LOCAL, TOKEN = 64, 33
+"""Characters of a local part (RFC 5321, section 4.5.3.1.1), and those of them that a letter's number takes."""
 
 T = TypeVar("T")
 
@@ -54,6 +59,8 @@ class Config:
     limits_url: str = field(repr=False)
     smtp_url: str = field(repr=False)
     mail_from: str
+    bounce_address: str
+    bounce_imap_url: str = field(repr=False)
     is_demo: bool
     proxies: int
     limit_per_client: str
@@ -84,6 +91,8 @@ class Config:
             limits_url=read("LIMITS_URL", _one_of_schemes("memory", "redis", "rediss"), "memory://"),
             smtp_url=read("SMTP_URL", _relay, None),
             mail_from=read("MAIL_FROM", _mail_address, None),
+            bounce_address=read("BOUNCE_ADDRESS", _bounce_address, NOTHING),
+            bounce_imap_url=read("BOUNCE_IMAP_URL", _mailbox, NOTHING),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
             limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
@@ -197,6 +206,27 @@ def _mail_address(text: str) -> str:
     """Give the sender of the letters, such as CAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>"""
     address = parseaddr(text)[1]
     if "@" not in address or not address.isascii() or "\n" in text or "\r" in text:
+        raise ValueError(text)
+    return text
+
+
+def _bounce_address(text: str) -> str:
+    """Give the address to which letters come back, such as CAMPAIGN_BOUNCE_ADDRESS=bounces@letters.example.org: \
+before the @ letters, digits, dots and hyphens, 31 at most; not unsubscribe, which stands beside it."""
+    local, _at, domain = text.lower().partition("@")
+    fits = re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", local) and ".." not in local
+    if text and not (fits and len(local) + TOKEN <= MOST_LOCAL and local != "unsubscribe" and _HOST.fullmatch(domain)):
+        raise ValueError(text)
+    return text.lower()
+
+
+_HOST = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def _mailbox(text: str) -> str:
+    """Give the mailbox of what comes back, such as imaps://user:password@imap.example.org/INBOX"""
+    url = urlsplit(text)
+    if text and (url.scheme != "imaps" or not (url.hostname and url.username and url.password) or url.port == 0):
         raise ValueError(text)
     return text
 

@@ -28,7 +28,7 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.i18n import direction, speaking
 from campaign.importing import import_campaign
-from campaign.mailing.letters import CONFIRM, DATE, MESSAGE_ID, TO, UNSUBSCRIBE, YOURS, Letter, Skeleton
+from campaign.mailing.letters import CONFIRM, DATE, LEAVE, MESSAGE_ID, TO, UNSUBSCRIBE, YOURS, Letter, Skeleton
 from campaign.mailing.models import Reader
 from campaign.organizers.models import Approval, Organizer
 from campaign.organizers.operations import Wish, ask_second
@@ -52,6 +52,7 @@ SLOTS = {
     CONFIRM: "c0nf1rm-_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789A",
     YOURS: LINK,
     UNSUBSCRIBE: LINK[::-1],
+    LEAVE: "",
 }
 """What differs from reader to reader, held still; as long as the real ones."""
 

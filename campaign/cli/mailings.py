@@ -23,7 +23,9 @@ def mailings(ctx: click.Context) -> None:
     for progress in mailings_progress():
         mailing = progress.mailing
         update = db.session.get_one(Update, mailing.update_id)
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(progress.by_state.items()))
+        came_back = {"bounced": progress.bounced, "complained": progress.complained}
+        known = [*sorted(progress.by_state.items()), *((what, count) for what, count in came_back.items() if count)]
+        counts = ", ".join(f"{count} {state}" for state, count in known)
         click.echo(
             f"{mailing.id}  {update.campaign.slug} number {update.number}: {mailing.state}; {counts or 'no readers'}"
         )

@@ -29,6 +29,19 @@ class DeliveryState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class Bounce(StrEnum):
+    """What came back of a letter that went out, from the least to the gravest; the graver takes the other's place."""
+
+    POLICY = "policy"
+    """Refused for what we are or for what it said: not the address's fault."""
+    SOFT = "soft"
+    """Not taken for now: the inbox was full, the server away."""
+    HARD = "hard"
+    """The address takes no letters."""
+    COMPLAINT = "complaint"
+    """Its reader called it spam."""
+
+
 class MailingState(StrEnum):
     """Where the letters of one update stand."""
 
@@ -128,7 +141,9 @@ class Delivery(Base):
             partial_index(f"ix_deliveries_{state}", "mailing_id", "code", where=f"state = '{state}'")
             for state in (DeliveryState.FAILED, DeliveryState.SKIPPED, DeliveryState.UNCERTAIN)
         ),
+        partial_index("ix_deliveries_returned", "mailing_id", "bounce", where="bounce IS NOT NULL"),
         one_of("state", DeliveryState),
+        one_of("bounce", Bounce),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),
         {"sqlite_autoincrement": True},
     )
@@ -150,6 +165,7 @@ class Delivery(Base):
     link_hash: Mapped[bytes | None] = mapped_column(unique=True)
     link_expires_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    bounce: Mapped[str | None]
 
     reader: Mapped[Reader | None] = relationship()
 

@@ -27,6 +27,7 @@ from campaign.mailing.operations import Lease, claim, give_back, pause, postpone
 from campaign.mailing.pacing import Pacer
 from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppressed
 from campaign.mailing.relay import Relay, RelayConnection
+from campaign.mailing.returning.addresses import ReturnAddresses
 from campaign.mailing.tasks import open_address
 from campaign.mailing.writing import Writer
 from campaign.opening import CannotOpen, Keyring
@@ -56,7 +57,8 @@ class Sender:
     def __init__(self, config: Config, keys: Keyring, kinds: Mapping[str, LetterKind]) -> None:
         self.config = config
         self.keys = keys
-        self.writer = Writer(config.mail_from, keys, kinds)
+        self.returns = ReturnAddresses(config, keys)
+        self.writer = Writer(config.mail_from, keys, kinds, self.returns)
         self.pacer = Pacer(config, keys)
         self.owner = f"{os.getpid()}-{os.urandom(4).hex()}"
         mail, relay = current_app.extensions["mail"], Relay.read(config)
@@ -166,7 +168,7 @@ class Sender:
             self.ended.append((due, judging.try_later(due.row, clock.now())))
             return
         until = self.claimed_until + self.config.lease_seconds / 2
-        parcel = Parcel(self.config.mail_from, str(address), content, until)
+        parcel = Parcel(self.returns.return_path(due.row.delivery_id), str(address), content, until)
         self.written.append((due, parcel))
 
     def _hand_out(self) -> None:
