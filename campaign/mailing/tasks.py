@@ -18,7 +18,7 @@ from campaign.db import db, is_sqlite
 from campaign.i18n import speaking
 from campaign.links import link_signer
 from campaign.mailing import letters
-from campaign.mailing.letters import LetterKind, Skeleton
+from campaign.mailing.letters import LetterKind, Origin, Skeleton
 from campaign.mailing.models import DeliveryState, Mailing, MailingState, Reader
 from campaign.mailing.operations import (
     Lease,
@@ -253,6 +253,7 @@ class Sender:
         key = (row.letter, row.campaign_id, row.locale, None if kind.is_shared else row.subject_id)
         if key not in self.skeletons:
             with speaking(row.locale):
-                self.skeletons[key] = Skeleton(kind.write(row.campaign_id, row.subject_id), self.config.mail_from)
+                letter, origin = kind.write(row.campaign_id, row.subject_id), Origin(row.letter, row.mailing_id)
+                self.skeletons[key] = Skeleton(letter, self.config.mail_from, origin)
             db.session.rollback()  # no lock is held while the relay is spoken to
         return self.skeletons[key]

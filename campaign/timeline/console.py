@@ -36,11 +36,6 @@ _LETTER = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'
 _ENTRY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'self'; sandbox allow-same-origin"
 
 
-def update_languages(campaign: Campaign) -> list[str]:
-    """The languages of a campaign, its own first."""
-    return list(dict.fromkeys([campaign.locale, *(text.locale for text in campaign.texts)]))
-
-
 def draft_or_404(campaign_id: int, draft_id: int, *, to_change: bool = False) -> Draft:
     """A draft of this campaign."""
     find = queries.open_draft if to_change else queries.draft
@@ -112,7 +107,7 @@ def update_edit(campaign_id: int, draft_id: int) -> ResponseReturnValue:
 def _form(draft: Draft) -> Any:
     """What the role may write: translators every language but the campaign's own."""
     is_whole = acting().role in PUBLISHERS
-    languages = update_languages(draft.campaign)
+    languages = draft.campaign.languages
     return compose_form(draft, languages if is_whole else languages[1:], is_whole=is_whole)
 
 
@@ -165,7 +160,7 @@ def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = 
         theirs=theirs,
         problem=problem,
         saved_by=name_of(draft.saved_by_id),
-        languages=[(locale, language_name(locale)) for locale in update_languages(draft.campaign)],
+        languages=[(locale, language_name(locale)) for locale in draft.campaign.languages],
         may_publish=acting().role in PUBLISHERS,
         approval=approval_for(PUBLISH, draft.campaign_id, draft.id),
         test_form=test_form(draft.campaign),
@@ -176,7 +171,7 @@ def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = 
 
 def _form_of_saved(draft: Draft) -> Any:
     """What is saved, as a form that takes nothing from the request."""
-    return compose_form(draft, update_languages(draft.campaign), is_whole=True, is_typed=False)
+    return compose_form(draft, draft.campaign.languages, is_whole=True, is_typed=False)
 
 
 def name_of(organizer_id: int | None) -> str:
@@ -196,9 +191,7 @@ def _seen(draft: Draft) -> dict[str, object]:
         "reached": queries.reached(draft, readers),
         "obstacles": queries.obstacles(draft),
         "gaps": queries.gaps(draft, readers, clock.today()),
-        "views": [
-            (locale, language_name(locale), _letter(draft, locale)) for locale in update_languages(draft.campaign)
-        ],
+        "views": [(locale, language_name(locale), _letter(draft, locale)) for locale in draft.campaign.languages],
         "others": [name_of(one) for one in queries.lookers(draft.id, acting().organizer.id, clock.now())],
     }
 
@@ -258,7 +251,7 @@ def _framed(page: str, policy: str) -> Response:
 def test_form(campaign: Campaign) -> Any:
     """The form that asks for a test letter, in the organizer's own language if the campaign has it."""
     form = TestForm(data={"language": acting().organizer.locale})
-    languages = [SelectChoice(locale, language_name(locale)) for locale in update_languages(campaign)]
+    languages = [SelectChoice(locale, language_name(locale)) for locale in campaign.languages]
     form.language.choices = [*languages, SelectChoice("", _("All languages"))]
     return form
 
@@ -271,7 +264,7 @@ def update_test(campaign_id: int, draft_id: int) -> ResponseReturnValue:
     form = test_form(draft.campaign)
     if not form.validate():
         abort(400)
-    locales = [form.language.data] if form.language.data else update_languages(draft.campaign)
+    locales = [form.language.data] if form.language.data else draft.campaign.languages
     for locale in locales:
         _owe_test(draft, locale)
     audit("update.tested", campaign_id, draft=draft.id, languages=" ".join(locales))

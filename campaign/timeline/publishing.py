@@ -16,7 +16,7 @@ from campaign.organizers.console import acting, allowed, audit, console, reauthe
 from campaign.organizers.models import Approval
 from campaign.organizers.operations import Wish, ask_second, carries_out, log_act
 from campaign.timeline import operations, queries
-from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url, update_languages
+from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url
 from campaign.timeline.forms import PublishForm, retract_form
 from campaign.timeline.models import Draft, Update
 from campaign.work import wake
@@ -169,7 +169,7 @@ def update_correct(campaign_id: int, number: int) -> ResponseReturnValue:
 def update_retract(campaign_id: int, number: int) -> ResponseReturnValue:
     """Take an entry back in the open, with the reason in one language or more."""
     update = update_or_404(campaign_id, number)
-    form = retract_form(tuple(update_languages(update.campaign)))
+    form = retract_form(tuple(update.campaign.languages))
     if not form.validate_on_submit():
         page = render_template("console/timeline/retract.html", campaign=update.campaign, update=update, form=form)
         return page, 422 if form.errors else 200

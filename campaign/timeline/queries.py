@@ -135,7 +135,7 @@ def published_updates(campaign_id: int, limit: int, before: tuple[date, int] | N
     if before is not None:
         published = published.where(tuple_(Update.occurred_on, Update.number) < before)
     ordered = published.order_by(Update.occurred_on.desc(), Update.number.desc()).limit(limit)
-    return db.session.scalars(ordered.options(*_WHOLE)).all()
+    return db.session.scalars(ordered.options(*WHOLE)).all()
 
 
 def published_update(campaign_id: int, number: int) -> Update | None:
@@ -143,7 +143,7 @@ def published_update(campaign_id: int, number: int) -> Update | None:
     found = select(Update).where(
         Update.campaign_id == campaign_id, Update.number == number, Update.published_at.is_not(None)
     )
-    return db.session.scalar(found.options(*_WHOLE))
+    return db.session.scalar(found.options(*WHOLE))
 
 
 def entry(update: Update, locale: str) -> Entry:
@@ -248,10 +248,16 @@ def reached(draft: Draft, readers: Readers) -> dict[str, int]:
     return {locale: count for locale, count in counted.items() if count}
 
 
+def reached_weekly(readers: Readers) -> int:
+    """How many readers will hear of it on Monday only, in the letter of the week."""
+    return sum(wishes.get("weekly", 0) for wishes in readers.values())
+
+
 def needs_second(draft: Draft, readers: Readers) -> bool:
-    """Whether the campaign asks for a second organizer before this is published."""
+    """Whether the campaign asks for a second organizer before this is published; weekly letters count like others."""
     campaign = draft.campaign
-    above = campaign.second_above is not None and sum(reached(draft, readers).values()) > campaign.second_above
+    count = sum(reached(draft, readers).values()) + reached_weekly(readers)
+    above = campaign.second_above is not None and count > campaign.second_above
     ends = {Status.RELEASED, Status.KILLED} & set(draft.statuses.values())
     return above or (campaign.second_for_status and bool(ends))
 
@@ -316,10 +322,10 @@ def mailings_by_number(updates: Sequence[Update]) -> dict[int, Mailing]:
     """The mailings of these updates, by the update's number; some are told to nobody."""
     numbers = {update.id: update.number for update in updates}
     found = db.session.scalars(select(Mailing).where(Mailing.update_id.in_(numbers)))
-    return {numbers[mailing.update_id]: mailing for mailing in found}
+    return {numbers[mailing.update_id]: mailing for mailing in found if mailing.update_id}
 
 
-_WHOLE = (
+WHOLE = (
     selectinload(Update.texts),
     selectinload(Update.changes).joinedload(StatusChange.person),
     joinedload(Update.corrects),
