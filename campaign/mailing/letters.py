@@ -6,7 +6,7 @@ the slots. No letter holds a signer's name: the mail provider has no business kn
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from email.header import Header
 from email.message import EmailMessage
@@ -25,13 +25,13 @@ from campaign.links import public_url
 LINE = 76
 """Quoted-printable lines are no longer than this (RFC 2045, section 6.7)."""
 
-LONGEST_NAME = 60
-"""So many characters of a title stand as the sender's name."""
-
 CRLF_SPACE = "\r\n "
 
 _PLAIN = re.compile(r"[A-Za-z0-9]+( [A-Za-z0-9]+)*")
 """A name that needs neither quotes nor an encoding."""
+
+_OPEN = " ,;:–—-،؛"
+"""What ends no name."""
 
 _JOINED = "\u200c\u200d\ufe0f"
 """Characters that only join others, and mean nothing at an end."""
@@ -156,17 +156,22 @@ def _mailbox(letter: Letter, sender: str) -> str:
     if not name:
         return address
     phrase = name if _PLAIN.fullmatch(name) else _words(name, "From")
-    last = phrase.rpartition("\r\n")[2]
-    return f"{phrase}{' ' if len(last) + len(address) + len('From:  <>') <= LINE else CRLF_SPACE}<{address}>"
+    return f"{phrase}{' ' if len(f'From: {phrase} <{address}>') <= LINE else CRLF_SPACE}<{address}>"
 
 
 def from_name(title: str) -> str:
-    """A title as the name of a sender: on one line, and not longer than an inbox shows."""
-    name = one_line(title)
-    if len(name) <= LONGEST_NAME:
-        return name
-    start = name[:LONGEST_NAME]
-    return f"{start.rpartition(' ')[0] or start.rstrip(_JOINED)}…"
+    """A title as the name of a sender: whole, or its first words, as many as one encoded word holds.
+
+    With several, what programs show differs: some put a space between them, which RFC 2047, section 6.2, forbids.
+    """
+    words = one_line(title).split()
+    starts = [" ".join(words), *(f"{' '.join(words[:count]).rstrip(_OPEN)}…" for count in range(len(words) - 1, 0, -1))]
+    starts += [f"{start.rstrip(_JOINED)}…" for start in _shorter(words[0] if words else "")]
+    return next(name for name in starts if "\r\n" not in _words(name, "From"))
+
+
+def _shorter(word: str) -> Iterator[str]:
+    return (word[:count] for count in range(min(len(word), LINE), -1, -1))
 
 
 def _words(text: str, header: str) -> str:

@@ -214,9 +214,10 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
 
 def _yours_form(reader: Reader, signature: Signature | None) -> YoursForm | FollowerForm:
     news = News.NONE if reader.unsubscribed_at else reader.news
+    chosen = {"news": news, "language": reader.locale}
     if signature is None:
-        return FollowerForm(data={"news": news})
-    return YoursForm(data={"news": news, "appear": signature.appear, "may_contact": signature.may_contact})
+        return FollowerForm(data=chosen)
+    return YoursForm(data=chosen | {"appear": signature.appear, "may_contact": signature.may_contact})
 
 
 def _yours_page(reader: Reader, signature: Signature | None, form: PublicForm) -> str:
@@ -238,6 +239,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
     if not form.validate():
         return _yours_page(reader, signature, form), 422
     reader.choose_news(News(form.news.data))
+    reader.locale = form.language.data or reader.locale
     if signature is not None and isinstance(form, YoursForm):
         signature.may_contact = form.may_contact.data
         operations.change_appearance(signature, Appear(form.appear.data))

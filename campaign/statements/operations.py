@@ -45,6 +45,23 @@ def propose(signature: Signature, body: str, now: datetime) -> Statement:
     return statement
 
 
+def say(signature: Signature, body: str, now: datetime) -> None:
+    """Leave a statement, or other words than before: those are new, and wait for a decision of their own."""
+    said = db.session.scalar(select(Statement).where(Statement.signature_id == signature.id))
+    if said is not None and said.body == body:
+        return
+    if said is not None:
+        take_statement_back(said)
+    propose(signature, body, now)
+
+
+def take_statement_back(statement: Statement) -> None:
+    """Delete a statement, with what was decided on it."""
+    take_letter_back(statement)
+    db.session.delete(statement)
+    db.session.flush()
+
+
 @dataclass(frozen=True)
 class EndorsementDraft:
     """An organisation's support, as somebody described it."""

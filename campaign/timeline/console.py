@@ -16,7 +16,7 @@ from campaign.errors import Refusal
 from campaign.i18n import current_locale, speaking
 from campaign.mailing import letters as mailing_letters
 from campaign.mailing.operations import Owed, owe_letter
-from campaign.mailing.queries import is_owed, recent_wishes
+from campaign.mailing.queries import digest_progress, is_owed, recent_wishes
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
@@ -31,6 +31,8 @@ from campaign.work import wake
 WRITERS = (Role.OWNER, Role.EDITOR, Role.TRANSLATOR)
 PUBLISHERS = (Role.OWNER, Role.EDITOR)
 PUBLISH = "publish"
+WEEKS = 5
+"""So many of the last weekly letters the list of updates shows."""
 
 _LETTER = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 _ENTRY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'self'; sandbox allow-same-origin"
@@ -59,6 +61,7 @@ def update_index(campaign_id: int) -> ResponseReturnValue:
         waiting={asked.subject_id: asked for asked in open_approvals(campaign_id) if asked.act == PUBLISH},
         updates=[queries.entry(update, current_locale()) for update in published],
         mailings=queries.mailings_by_number(published),
+        weeks=[] if before else digest_progress(campaign_id, WEEKS),
         next_url=url_for("console.update_index", campaign_id=campaign_id, before=mark(last.occurred_on, last.number))
         if last
         else None,
@@ -189,6 +192,7 @@ def _seen(draft: Draft) -> dict[str, object]:
     return {
         "readers": readers,
         "reached": queries.reached(draft, readers),
+        "weekly": queries.reached_weekly(readers),
         "obstacles": queries.obstacles(draft),
         "gaps": queries.gaps(draft, readers, clock.today()),
         "views": [(locale, language_name(locale), _letter(draft, locale)) for locale in draft.campaign.languages],

@@ -64,6 +64,7 @@ def _confirm(draft: Draft, form: Any, status: int) -> ResponseReturnValue:
         form=form,
         now=clock.now(),
         reached=queries.reached(draft, readers),
+        weekly=queries.reached_weekly(readers),
         obstacles=queries.obstacles(draft),
         gaps=queries.gaps(draft, readers, clock.today()),
         needs_second=queries.needs_second(draft, readers),
