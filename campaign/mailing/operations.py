@@ -203,7 +203,8 @@ def _is_news_to_reader(mailing_id: int):  # type: ignore[no-untyped-def]
         .where(Mailing.update_id == DigestEntry.update_id, Delivery.reader_id == Reader.id, Delivery.state.in_(TOLD))
     )
     entries = select(DigestEntry.update_id).where(DigestEntry.mailing_id == mailing_id)
-    return entries.where(DigestEntry.is_retraction | ~was_told.exists()).exists()
+    untold = ~was_told.correlate(DigestEntry, Reader).exists()
+    return entries.where(DigestEntry.is_retraction | untold).correlate(Reader).exists()
 
 
 def spread(mailing: Mailing, size: int, now: datetime) -> None:
