@@ -25,6 +25,12 @@ NOTHING = ""
 MOST_LOCAL, TOKEN = 64, 33
 """Characters of a local part (RFC 5321, section 4.5.3.1.1), and those of them that a letter's number takes."""
 
+LINK_DAYS = 3
+"""So long the link works that confirms."""
+
+LONGEST_SLUG, LONGEST_LOCAL_PART = 63, 64
+"""Of a campaign's place in addresses; of what stands before the @ (RFC 5321, section 4.5.3.1.1)."""
+
 T = TypeVar("T")
 
 
@@ -61,6 +67,7 @@ class Config:
     mail_from: str
     bounce_address: str
     bounce_imap_url: str = field(repr=False)
+    mail_from_campaign: str
     is_demo: bool
     proxies: int
     limit_per_client: str
@@ -74,6 +81,8 @@ class Config:
     domain_rate: float
     warm_up: WarmUp | None
     lease_seconds: float
+    remind_after_days: int
+    forget_after_days: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -93,6 +102,7 @@ class Config:
             mail_from=read("MAIL_FROM", _mail_address, None),
             bounce_address=read("BOUNCE_ADDRESS", _bounce_address, NOTHING),
             bounce_imap_url=read("BOUNCE_IMAP_URL", _mailbox, NOTHING),
+            mail_from_campaign=read("MAIL_FROM_CAMPAIGN", _pattern_of_addresses, NOTHING),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
             limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
@@ -106,7 +116,14 @@ class Config:
             warm_up=read("WARM_UP", _warm_up, "no"),
             resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
+            remind_after_days=read("REMIND_AFTER_DAYS", _whole_number, "2"),
+            forget_after_days=read("FORGET_AFTER_DAYS", _whole_number, "7"),
         )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not fit together."""
+        _check_days(self.remind_after_days, self.forget_after_days)
+        _check_domains(self.mail_from, self.mail_from_campaign)
 
     @staticmethod
     def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -229,6 +246,50 @@ def _mailbox(text: str) -> str:
     if text and (url.scheme != "imaps" or not (url.hostname and url.username and url.password) or url.port == 0):
         raise ValueError(text)
     return text
+
+
+def _pattern_of_addresses(text: str) -> str:
+    """Give each campaign's sender, such as CAMPAIGN_MAIL_FROM_CAMPAIGN={slug}@letters.example.org"""
+    if not text:
+        return text
+    local, _at, domain = text.partition("@")
+    longest = local.replace("{slug}", "s" * LONGEST_SLUG)
+    fits = local.count("{slug}") == 1 and len(longest) <= LONGEST_LOCAL_PART and _DOMAIN.fullmatch(domain)
+    if not fits or not _LOCAL_PART.fullmatch(longest):
+        raise ValueError(text)
+    return text
+
+
+def _check_days(remind_after: int, forget_after: int) -> None:
+    if forget_after < LINK_DAYS or forget_after <= remind_after:
+        raise Misconfigured(
+            f"CAMPAIGN_FORGET_AFTER_DAYS is {forget_after}, which does not fit. Give at least {LINK_DAYS}, the days "
+            f"that a link works, and more than CAMPAIGN_REMIND_AFTER_DAYS, which is {remind_after}."
+        )
+
+
+def _check_domains(sender: str, pattern: str) -> None:
+    """The domain that letters come from and that of bounces are to be of one organisation (RFC 7489, section 3.1)."""
+    domains = [parseaddr(address)[1].rpartition("@")[2] for address in (sender, pattern)]
+    if pattern and organisational(domains[0]) != organisational(domains[1]):
+        raise Misconfigured(
+            f"CAMPAIGN_MAIL_FROM_CAMPAIGN is {pattern!r}, which does not fit. Give a domain of the same organisation "
+            f"as that of CAMPAIGN_MAIL_FROM, {domains[0]}: that one, one above it, below it or beside it."
+        )
+
+
+def organisational(domain: str) -> str:
+    """The part of a domain that its owner registered: the last two labels, three where countries have inner ones."""
+    labels = domain.lower().rstrip(".").split(".")
+    is_inner = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _INNER
+    return ".".join(labels[-3:] if is_inner else labels[-2:])
+
+
+_INNER = frozenset(("ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "mil", "ne", "net", "nom", "or", "org", "sch"))
+"""Under a country's domain names are registered below these, as in example.co.uk."""
+
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 
 
 def _rate(text: str) -> str:

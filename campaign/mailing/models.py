@@ -15,7 +15,15 @@ class News(StrEnum):
 
     ALL = "all"
     STATUS = "status"
+    WEEKLY = "weekly"
     NONE = "none"
+
+
+CONFIRM_FOLLOWING = "confirm_follow"
+REMIND_SIGNATURE = "remind_signature"
+REMIND_FOLLOWING = "remind_follow"
+REMINDERS = (REMIND_SIGNATURE, REMIND_FOLLOWING)
+"""The letters that ask a second time to confirm: each is owed once for what it reminds of."""
 
 
 class DeliveryState(StrEnum):
@@ -42,8 +50,13 @@ class Bounce(StrEnum):
     """Its reader called it spam."""
 
 
+UPDATE = "update"
+DIGEST = "digest"
+"""The kinds of letter that mailings send."""
+
+
 class MailingState(StrEnum):
-    """Where the letters of one update stand."""
+    """Where the letters of one mailing stand."""
 
     SENDING = "sending"
     PAUSED = "paused"
@@ -55,6 +68,10 @@ IS_READING = "confirmed_at IS NOT NULL AND unsubscribed_at IS NULL"
 """Who gets letters of updates: the predicate of an index, by which they are counted without being read."""
 
 
+IS_NOT_REMINDED = "confirmed_at IS NULL AND reminded_at IS NULL AND news <> 'none'"
+"""Who asked for news, has not confirmed that, and was not asked again yet."""
+
+
 class Reader(Base):
     """An address that gets letters of one campaign; an organizer's is of none. Only the worker can open it."""
 
@@ -63,6 +80,7 @@ class Reader(Base):
         UniqueConstraint("campaign_id", "fingerprint"),
         partial_index("uq_readers_of_no_campaign", "fingerprint", where="campaign_id IS NULL", unique=True),
         partial_index("ix_readers_unconfirmed", "created_at", where="confirmed_at IS NULL"),
+        partial_index("ix_readers_not_reminded", "created_at", where=IS_NOT_REMINDED),
         partial_index("ix_readers_wishes", "campaign_id", "locale", "news", where=IS_READING),
         one_of("news", News),
         {"sqlite_autoincrement": True},
@@ -80,12 +98,8 @@ class Reader(Base):
     unsubscribed_at: Mapped[datetime | None]
     held_at: Mapped[datetime | None]
     """Set while no news goes here, whatever the reader wishes: what was signed with the address does not count."""
-
-    def wants(self, is_status: bool) -> bool:
-        """Whether an update (of a status, or of anything else) is to be told to this reader."""
-        if self.confirmed_at is None or self.unsubscribed_at is not None or self.held_at is not None:
-            return False
-        return self.news == News.ALL or (is_status and self.news == News.STATUS)
+    reminded_at: Mapped[datetime | None]
+    """When it was decided about the one letter that asks again whether the address wants the news."""
 
     def confirm(self, now: datetime) -> None:
         """The address is its owner's. Confirming again after an unsubscription takes that back."""
@@ -103,14 +117,22 @@ class Reader(Base):
 
 
 class Mailing(Base):
-    """The letters of one update, owed in the order of the readers: up to `spread_to`, `spread_count` so far."""
+    """The letters of one update, or of one week, owed in the order of the readers: `spread_count` up to `spread_to`.
+
+    Those of a week are sent on the Monday `digest_of`, and tell its `DigestEntry`s.
+    """
 
     __tablename__ = "mailings"
-    __table_args__ = (one_of("state", MailingState),)
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "digest_of"),
+        one_of("state", MailingState),
+        CheckConstraint("(update_id IS NULL) <> (digest_of IS NULL)", name="one_kind"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
-    update_id: Mapped[int] = mapped_column(ForeignKey("updates.id", ondelete="CASCADE"), unique=True)
+    update_id: Mapped[int | None] = mapped_column(ForeignKey("updates.id", ondelete="CASCADE"), unique=True)
+    digest_of: Mapped[date | None]
     is_status: Mapped[bool]
     state: Mapped[str]
     reason: Mapped[str | None]
@@ -125,11 +147,37 @@ class Mailing(Base):
         """Whether every reader of the moment of publishing has been considered."""
         return self.spread_to >= self.spread_until
 
+    @property
+    def letter(self) -> tuple[str, int]:
+        """The kind of its letters, and the number of what they tell: the update, or this mailing itself."""
+        return (DIGEST, self.id) if self.update_id is None else (UPDATE, self.update_id)
+
+    @property
+    def wanting(self) -> tuple[News, ...]:
+        """Readers with which wishes get it."""
+        if self.update_id is None:
+            return (News.WEEKLY,)
+        return (News.ALL, News.STATUS) if self.is_status else (News.ALL,)
+
+
+class DigestEntry(Base):
+    """An update of which the letters of a week tell; `is_retraction`: it was told before, and is taken back."""
+
+    __tablename__ = "digest_entries"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True)
+    update_id: Mapped[int] = mapped_column(ForeignKey("updates.id", ondelete="CASCADE"), primary_key=True)
+    is_retraction: Mapped[bool]
+
+
+_IS_REMINDER = f"letter IN ('{REMIND_SIGNATURE}', '{REMIND_FOLLOWING}')"
+
 
 class Delivery(Base):
     """One letter to one reader: the queue and the record.
 
-    `link_seed` is set where the letter carries a random link; `link_hash` is the SHA-256 of that link's token.
+    `link_seed` is set where the letter carries a random link; `link_hash` is the SHA-256 of that link's token. A
+    reminder's subject is the signature, or the reader, whom it reminds; one whose link was taken away is not sent.
     """
 
     __tablename__ = "deliveries"
@@ -142,6 +190,7 @@ class Delivery(Base):
             for state in (DeliveryState.FAILED, DeliveryState.SKIPPED, DeliveryState.UNCERTAIN)
         ),
         partial_index("ix_deliveries_returned", "mailing_id", "bounce", where="bounce IS NOT NULL"),
+        partial_index("uq_deliveries_reminder", "letter", "subject_id", where=_IS_REMINDER, unique=True),
         one_of("state", DeliveryState),
         one_of("bounce", Bounce),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import case, func, select, true
+from sqlalchemy import ColumnElement, case, func, select, true
 
 from campaign.db import db
 from campaign.kept import kept
 from campaign.mailing.models import (
+    REMINDERS,
     Bounce,
     Delivery,
     DeliveryState,
@@ -84,15 +85,18 @@ class Claimed:
 
 def claimed(ids: Sequence[int]) -> list[Claimed]:
     """The claimed deliveries, in order; one whose reader has gone is left out, one unsubscribed is not wanted."""
-    wants_all = (Reader.news == News.ALL) | (Mailing.is_status & (Reader.news == News.STATUS))
     is_reached = Reader.confirmed_at.is_not(None) & Reader.unsubscribed_at.is_(None) & Reader.held_at.is_(None)
-    still_reads = is_reached & wants_all
+    still_reads = is_reached & _still_wants()
     joined = (
         select(
             Delivery.id.label("delivery_id"), Delivery.letter, Delivery.mailing_id, Delivery.subject_id,
             Delivery.attempts, Delivery.link_seed, Delivery.slot_at,
             Reader.campaign_id, Reader.handle, Reader.sealed_address, Reader.fingerprint, Reader.locale,
-            case((Delivery.mailing_id.is_(None), true()), else_=still_reads).label("is_wanted"),
+            case(
+                (Delivery.letter.in_(REMINDERS), Delivery.link_hash.is_not(None) & Reader.unsubscribed_at.is_(None)),
+                (Delivery.mailing_id.is_(None), true()),
+                else_=still_reads,
+            ).label("is_wanted"),
         )
         .join(Reader, Reader.id == Delivery.reader_id)
         .outerjoin(Mailing, Mailing.id == Delivery.mailing_id)
@@ -100,6 +104,13 @@ def claimed(ids: Sequence[int]) -> list[Claimed]:
         .order_by(Delivery.id)
     )  # fmt: skip
     return [Claimed(**row) for row in db.session.execute(joined).mappings()]
+
+
+def _still_wants() -> ColumnElement[bool]:
+    """Whether a reader's wish still fits the mailing. Who wants each letter now was told nothing of the week so far."""
+    of_week = Mailing.digest_of.is_not(None) & Reader.news.in_((News.WEEKLY, News.ALL))
+    of_update = (Reader.news == News.ALL) | (Mailing.is_status & (Reader.news == News.STATUS))
+    return of_week | (Mailing.digest_of.is_(None) & of_update)
 
 
 def suppressed(keys: Sequence[bytes]) -> set[bytes]:
@@ -143,7 +154,7 @@ def is_owed(reader_id: int, letter: str, subject_id: int | None) -> bool:
 
 
 def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
-    """How many readers want all news, and how many news of status only, by locale. Counts along an index."""
+    """How many readers want which news, by locale; those who want none left out. Counts along an index."""
     counted = (
         select(Reader.locale, Reader.news, func.count())
         .where(Reader.campaign_id == campaign_id, Reader.confirmed_at.is_not(None), Reader.unsubscribed_at.is_(None))
@@ -164,6 +175,19 @@ def recent_wishes(campaign_id: int) -> dict[str, dict[str, int]]:
 
 def _sum(found: dict[str, dict[str, int]]) -> int:
     return sum(count for by_news in found.values() for count in by_news.values())
+
+
+def digest_progress(campaign_id: int, limit: int) -> list[MailingProgress]:
+    """The last weekly mailings of a campaign that reached anybody, newest first, and how far they are."""
+    weekly = select(Mailing).where(Mailing.campaign_id == campaign_id, Mailing.digest_of.is_not(None))
+    reaching = weekly.where(Mailing.spread_count > 0).order_by(Mailing.digest_of.desc()).limit(limit)
+    return [recent_progress(mailing) for mailing in db.session.scalars(reaching)]
+
+
+def digest_of(campaign_id: int, monday: date) -> Mailing | None:
+    """The mailing of a Monday."""
+    found = select(Mailing).where(Mailing.campaign_id == campaign_id, Mailing.digest_of == monday)
+    return db.session.scalar(found)
 
 
 def mailings_progress() -> list[MailingProgress]:

@@ -9,7 +9,7 @@ from campaign.db import db
 from campaign.i18n import speaking
 from campaign.links import link_signer
 from campaign.mailing import letters
-from campaign.mailing.letters import LetterKind, Skeleton
+from campaign.mailing.letters import LetterKind, Origin, Skeleton
 from campaign.mailing.queries import Claimed
 from campaign.mailing.returning.addresses import ReturnAddresses
 from campaign.opening import Keyring
@@ -56,6 +56,8 @@ class Writer:
         key = (row.letter, row.campaign_id, row.locale, None if kind.is_shared else row.subject_id)
         if key not in self._skeletons:
             with speaking(row.locale):
-                self._skeletons[key] = Skeleton(kind.write(row.campaign_id, row.subject_id), self.sender)
+                self._skeletons[key] = Skeleton(
+                    kind.write(row.campaign_id, row.subject_id), self.sender, Origin(row.letter, row.mailing_id)
+                )
             db.session.rollback()  # no lock is held while the relay is spoken to
         return self._skeletons[key]

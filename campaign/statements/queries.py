@@ -81,6 +81,11 @@ def has_statement(signature_id: int) -> bool:
     return db.session.scalar(select(Statement.id).where(Statement.signature_id == signature_id)) is not None
 
 
+def statement_of(signature_id: int) -> Statement | None:
+    """The statement of a signature, published or not."""
+    return db.session.scalar(select(Statement).where(Statement.signature_id == signature_id))
+
+
 @dataclass(frozen=True)
 class Backing:
     """An endorsement as it shows, its statement in one language; `weight` orders: the members spoken for."""

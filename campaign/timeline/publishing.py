@@ -15,7 +15,7 @@ from campaign.mailing.queries import recent_wishes, wishes
 from campaign.organizers.console import acting, allowed, audit, console, reauthenticated
 from campaign.organizers.models import Approval
 from campaign.organizers.operations import Wish, ask_second, carries_out, log_act
-from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url, update_languages
+from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url
 from campaign.timeline.drafting import operations, queries
 from campaign.timeline.forms import PublishForm, retract_form
 from campaign.timeline.models import Draft, Update
@@ -66,6 +66,7 @@ def _confirm(draft: Draft, form: Any, status: int) -> ResponseReturnValue:
         form=form,
         now=clock.now(),
         reached=queries.reached(draft, readers),
+        weekly=queries.reached_weekly(readers),
         obstacles=queries.obstacles(draft),
         gaps=queries.gaps(draft, readers, clock.today()),
         needs_second=queries.needs_second(draft, readers),
@@ -171,7 +172,7 @@ def update_correct(campaign_id: int, number: int) -> ResponseReturnValue:
 def update_retract(campaign_id: int, number: int) -> ResponseReturnValue:
     """Take an entry back in the open, with the reason in one language or more."""
     update = update_or_404(campaign_id, number)
-    form = retract_form(tuple(update_languages(update.campaign)))
+    form = retract_form(tuple(update.campaign.languages))
     if not form.validate_on_submit():
         page = render_template("console/timeline/retract.html", campaign=update.campaign, update=update, form=form)
         return page, 422 if form.errors else 200

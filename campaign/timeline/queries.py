@@ -131,7 +131,7 @@ def published_updates(campaign_id: int, limit: int, before: tuple[date, int] | N
     if before is not None:
         published = published.where(tuple_(Update.occurred_on, Update.number) < before)
     ordered = published.order_by(Update.occurred_on.desc(), Update.number.desc()).limit(limit)
-    return db.session.scalars(ordered.options(*_WHOLE)).all()
+    return db.session.scalars(ordered.options(*WHOLE)).all()
 
 
 def published_update(campaign_id: int, number: int) -> Update | None:
@@ -139,7 +139,7 @@ def published_update(campaign_id: int, number: int) -> Update | None:
     found = select(Update).where(
         Update.campaign_id == campaign_id, Update.number == number, Update.published_at.is_not(None)
     )
-    return db.session.scalar(found.options(*_WHOLE))
+    return db.session.scalar(found.options(*WHOLE))
 
 
 def entry(update: Update, locale: str) -> Entry:
@@ -166,10 +166,10 @@ def mailings_by_number(updates: Sequence[Update]) -> dict[int, Mailing]:
     """The mailings of these updates, by the update's number; some are told to nobody."""
     numbers = {update.id: update.number for update in updates}
     found = db.session.scalars(select(Mailing).where(Mailing.update_id.in_(numbers)))
-    return {numbers[mailing.update_id]: mailing for mailing in found}
+    return {numbers[mailing.update_id]: mailing for mailing in found if mailing.update_id}
 
 
-_WHOLE = (
+WHOLE = (
     selectinload(Update.texts),
     selectinload(Update.changes).joinedload(StatusChange.person),
     joinedload(Update.corrects),

@@ -94,10 +94,16 @@ def reached(draft: Draft, readers: Readers) -> dict[str, int]:
     return {locale: count for locale, count in counted.items() if count}
 
 
+def reached_weekly(readers: Readers) -> int:
+    """How many readers will hear of it on Monday only, in the letter of the week."""
+    return sum(wishes.get("weekly", 0) for wishes in readers.values())
+
+
 def needs_second(draft: Draft, readers: Readers) -> bool:
-    """Whether the campaign asks for a second organizer before this is published."""
+    """Whether the campaign asks for a second organizer before this is published; weekly letters count like others."""
     campaign = draft.campaign
-    above = campaign.second_above is not None and sum(reached(draft, readers).values()) > campaign.second_above
+    count = sum(reached(draft, readers).values()) + reached_weekly(readers)
+    above = campaign.second_above is not None and count > campaign.second_above
     ends = {Status.RELEASED, Status.KILLED} & set(draft.statuses.values())
     return above or (campaign.second_for_status and bool(ends))
 
