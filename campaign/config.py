@@ -5,6 +5,7 @@ Every setting has the prefix CAMPAIGN_. What the environment does not say is loo
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -17,6 +18,8 @@ from limits import parse_many
 from campaign.errors import Misconfigured
 
 SETTINGS_FILE = "settings.env"
+UNSET = ""
+"""The value of a setting that may be left out."""
 
 T = TypeVar("T")
 
@@ -39,6 +42,8 @@ class Config:
     page_seconds: float
     smtp_timeout: float
     lease_seconds: float
+    metrics_token: str = field(repr=False)
+    dkim_selector: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -63,6 +68,8 @@ class Config:
             page_seconds=read("PAGE_SECONDS", _seconds, "5"),
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
+            metrics_token=read("METRICS_TOKEN", _token, UNSET),
+            dkim_selector=read("DKIM_SELECTOR", _selector, UNSET),
         )
 
     @staticmethod
@@ -105,7 +112,8 @@ class _Reader:
         try:
             return parse(text)
         except ValueError:
-            shown = "an address" if name.endswith("_URL") else repr(text)  # an address may hold a password
+            hidden = {"URL": "an address", "TOKEN": "a secret"}  # an address may hold a password
+            shown = hidden.get(name.rpartition("_")[2], repr(text))
             raise Misconfigured(f"{setting} is {shown}, which does not fit. {parse.__doc__}") from None
 
 
@@ -163,6 +171,20 @@ def _mail_address(text: str) -> str:
     """Give the sender of the letters, such as CAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>"""
     address = parseaddr(text)[1]
     if "@" not in address or not address.isascii() or "\n" in text or "\r" in text:
+        raise ValueError(text)
+    return text
+
+
+def _token(text: str) -> str:
+    """Give at least 20 letters and digits that nobody can guess, such as `openssl rand -hex 20` makes."""
+    if text and not re.fullmatch(r"[\w.~+/=-]{20,}", text, re.ASCII):
+        raise ValueError(text)
+    return text
+
+
+def _selector(text: str) -> str:
+    """Give the name under which the relay's DKIM key stands in DNS, such as 2026 for 2026._domainkey.example.org"""
+    if text and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", text, re.IGNORECASE):
         raise ValueError(text)
     return text
 

@@ -1,0 +1,33 @@
+"""Workers' heartbeats; the letter that somebody asked for and that is due the longest is found without counting."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0010"
+
+TIME = sa.DateTime(timezone=True)
+ASKED = sa.text("mailing_id IS NULL AND state = 'due'")
+
+
+def upgrade() -> None:
+    """Go one step up."""
+    op.create_table(
+        "heartbeats",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("started_at", TIME, nullable=False),
+        sa.Column("beat_at", TIME, nullable=False),
+        sa.Column("doing", sa.String(), nullable=False),
+        sa.Column("failing", sa.String(), nullable=True),
+        sa.Column("failed_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("name", name="pk_heartbeats"),
+    )
+    op.create_index("ix_heartbeats_beat_at", "heartbeats", ["beat_at"])
+    op.create_index("ix_deliveries_asked", "deliveries", ["not_before"], sqlite_where=ASKED, postgresql_where=ASKED)
+
+
+def downgrade() -> None:
+    """Go one step down."""
+    op.drop_index("ix_deliveries_asked", "deliveries")
+    op.drop_table("heartbeats")
