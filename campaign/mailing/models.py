@@ -123,7 +123,6 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("mailing_id", "reader_id"),
         partial_index("ix_deliveries_due", "mailing_id", "id", where="state = 'due'"),
-        partial_index("ix_deliveries_asked", "not_before", where="mailing_id IS NULL AND state = 'due'"),
         partial_index("ix_deliveries_leased", "mailing_id", "lease_until", where="state = 'leased'"),
         *(
             partial_index(f"ix_deliveries_{state}", "mailing_id", "code", where=f"state = '{state}'")

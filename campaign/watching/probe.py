@@ -37,10 +37,12 @@ class Probe:
         return answer
 
     def _run(self, engine: Engine, question: Callable[[Connection], T], answers: "SimpleQueue[T | Exception]") -> None:
+        answer: T | Exception
         try:
             with engine.connect().execution_options(**{ONLY_READS: True}) as connection:
-                answers.put(question(connection))
+                answer = question(connection)
         except Exception as error:
-            answers.put(error)
+            answer = error
         finally:
             self._asking.release()
+        answers.put(answer)  # when the connection is back in its pool

@@ -1,4 +1,4 @@
-"""Workers' heartbeats; the letter that somebody asked for and that is due the longest is found without counting."""
+"""Workers' heartbeats."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,6 @@ revision = "0014"
 down_revision = "0010"
 
 TIME = sa.DateTime(timezone=True)
-ASKED = sa.text("mailing_id IS NULL AND state = 'due'")
 
 
 def upgrade() -> None:
@@ -24,10 +23,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_heartbeats"),
     )
     op.create_index("ix_heartbeats_beat_at", "heartbeats", ["beat_at"])
-    op.create_index("ix_deliveries_asked", "deliveries", ["not_before"], sqlite_where=ASKED, postgresql_where=ASKED)
 
 
 def downgrade() -> None:
     """Go one step down."""
-    op.drop_index("ix_deliveries_asked", "deliveries")
     op.drop_table("heartbeats")
