@@ -77,6 +77,7 @@ def dns_server() -> Iterator[NameServer]:
 @pytest.fixture
 def secured(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpSink]:
     """A relay whose certificate the system trusts."""
+    monkeypatch.setattr(relay, "CERTIFICATE_LASTS", timedelta(0))  # it lasts a day
     with SmtpSink(tls="starttls") as sink:
         monkeypatch.setenv("SSL_CERT_FILE", str(sink.certificate))
         yield sink
@@ -221,8 +222,6 @@ def test_database(installation: Stack, app: Flask, backend: str, monkeypatch: py
         monkeypatch.setattr(clock, "now", lambda: later - timedelta(seconds=35))
         assert "differ by 5" in only("note", database.check_database()).sentence
         monkeypatch.undo()
-        db.session.execute(text("SET default_transaction_read_only = on"))
-        db.session.commit()
         db.session.execute(text(f'ALTER DATABASE "{db.engine.url.database}" SET default_transaction_read_only = on'))
     else:
         db.session.execute(text("CREATE TRIGGER no BEFORE INSERT ON heartbeats BEGIN SELECT RAISE(ABORT, 'no'); END"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from campaign.app import create_app
 from campaign.config import Config
+from campaign.db import db
 from campaign.doctor import database, machine, names, relay
 from campaign.doctor.findings import Finding, Part, Verdict, examine
 from campaign.errors import Misconfigured
@@ -42,6 +43,8 @@ def _inside(config: Config, wishes: Wishes) -> Iterator[Finding]:
             yield from _kept()
         yield from examine("tasks", lambda: database.check_tasks(config, app.extensions["work"]))
         yield from examine("relay", lambda: relay.check_relay(config, app.extensions["mail"], wishes.letter_to))
+        db.session.remove()
+        db.engine.dispose()
     selector = wishes.dkim_selector or config.dkim_selector
     yield from examine("dns", lambda: names.check_names(config, wishes.resolver, selector))
 
