@@ -79,7 +79,7 @@ def test_several_apps_write_each_line_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 @one_database
 def test_no_log_knows_anybody(stack: Stack, sink: SmtpSink) -> None:
-    """A whole journey, then a database that fails and requests that are broken: no word of whom, in any process's log."""
+    """A whole journey, then a database that fails and requests that are broken: no word of whom, in any log."""
     canaries = Canaries()
     stack.start_web()
     stack.start_worker()

@@ -30,7 +30,7 @@ from campaign.watching.probe import DatabaseAway, Probe
 from tests.conftest import Templates
 from tests.servers import SmtpSink, until
 from tests.signers_in import signs
-from tests.stack import Stack
+from tests.stack import ROOT, Stack
 from tests.test_sending import Post, working
 
 one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -352,3 +352,21 @@ def test_all_is_counted_along_indexes(app: Flask, backend: str) -> None:
     ends = " INDEX " if backend == "sqlite" else "Index Scan"
     wrong = [line for line, statement in looked_up if (ends if "LIMIT" in statement else counts) not in line]
     assert not [line for line in wrong if counts not in line]
+
+
+# The documents
+
+
+@one_database
+def test_the_documents_know_the_metrics(post: Post, client: FlaskClient) -> None:
+    """Each metric is explained, and the rules for alerts name none that there is not."""
+    post.worker.heart.beat()
+    names = {sample.name for family in scraped(client).values() for sample in family.samples} | set(scraped(client))
+    explained = (ROOT / "docs" / "developer.md").read_text("utf-8").partition("## Metrics")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`((?:campaign|process)_\w+)`", explained)) <= names
+    for name in set(scraped(client)) - {"process_cpu_seconds"}:
+        assert f"`{name}`" in explained, name
+    rules = (ROOT / "docs" / "operator.md").read_text("utf-8").partition("### Metrics")[2]
+    used = set(re.findall(r"\bcampaign_[a-z_]+", rules))
+    assert len(used) >= 6
+    assert used <= names
