@@ -19,7 +19,8 @@ from campaign.limits import forget_keys
 from campaign.logs import told
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
-from campaign.mailing.tasks import Sender, scrub, spread_mailings, tidy
+from campaign.mailing.sending import Sender
+from campaign.mailing.tasks import scrub, spread_mailings, tidy
 from campaign.opening import Keyring
 from campaign.organizers import letters as organizer_letters
 from campaign.organizers.operations import forget_errands
@@ -49,6 +50,9 @@ from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
+STOP_SECONDS = 20.0
+"""Letters that are on their way when the worker is told to stop get this time to be settled."""
+
 SWEPT = ("intake", "names", "endorsements", "ledger", "publishing", "mailings", "letters", "errands", "tidy")
 FORGET_EVERY = timedelta(minutes=10)
 
@@ -170,9 +174,18 @@ class Worker:
         sweeper.start()
         self.heart.start()
         print("worker ready", flush=True)
-        consumer = self.engine.huey.create_consumer(workers=THREADS, periodic=False, initial_delay=0.05, max_delay=0.4)
+        consumer = self.engine.huey.create_consumer(
+            workers=THREADS,
+            periodic=False,
+            initial_delay=0.05,
+            max_delay=0.4,
+            graceful_signal="TERM",
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self.sender.stopping = consumer.stop_flag
         consumer.run()
         stopping.set()
+        self.engine.drains["letters"].wait(STOP_SECONDS)
         self.heart.stop()
 
     def _sweep_until(self, stopping: threading.Event) -> None:
