@@ -220,8 +220,8 @@ def test_metrics_of_a_mailing_and_of_letters_that_were_asked_for(post: Post, cli
     post.worker.engine.drains["mailings"]()
     now = clock.now()
     leased = claim(mailing.id, Lease("me", now + timedelta(minutes=2)), 4, now)
-    for number, state in enumerate((DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SKIPPED)):
-        assert settle(leased[number], "me", Outcome(state), now)
+    ended = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SKIPPED)
+    assert settle(dict(zip(leased, map(Outcome, ended), strict=False)), "me", now) == 3
     suppress(b"k", "refused with 550", now)
     asked = db.session.query(Delivery).filter(Delivery.mailing_id.is_(None)).one()
     asked.not_before = now - timedelta(minutes=10)
