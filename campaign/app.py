@@ -35,10 +35,11 @@ from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
+from campaign.watching import views as watching
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp)
+ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, watching.bp)
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
@@ -57,6 +58,7 @@ def create_app(config: Config | None = None) -> Flask:
         PUBLIC_URL=config.public_url,
         MAIL_FROM_CAMPAIGN=config.mail_from_campaign,
         FORGOTTEN_DAYS_AFTER_REMINDER=config.forget_after_days - config.remind_after_days,
+        METRICS_TOKEN=config.metrics_token,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,
         TRUSTED_HOSTS=[url.hostname, "localhost", "127.0.0.1"],

@@ -83,6 +83,8 @@ class Config:
     lease_seconds: float
     remind_after_days: int
     forget_after_days: int
+    metrics_token: str = field(repr=False)
+    dkim_selector: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -118,6 +120,8 @@ class Config:
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
             remind_after_days=read("REMIND_AFTER_DAYS", _whole_number, "2"),
             forget_after_days=read("FORGET_AFTER_DAYS", _whole_number, "7"),
+            metrics_token=read("METRICS_TOKEN", _token, NOTHING),
+            dkim_selector=read("DKIM_SELECTOR", _selector, NOTHING),
         )
 
     def __post_init__(self) -> None:
@@ -165,7 +169,8 @@ class _Reader:
         try:
             return parse(text)
         except ValueError:
-            shown = "an address" if name.endswith("_URL") else repr(text)  # an address may hold a password
+            hidden = {"URL": "an address", "TOKEN": "a secret"}  # an address may hold a password
+            shown = hidden.get(name.rpartition("_")[2], repr(text))
             raise Misconfigured(f"{setting} is {shown}, which does not fit. {parse.__doc__}") from None
 
 
@@ -248,6 +253,13 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    """Give at least 20 letters and digits that nobody can guess, such as `openssl rand -hex 20` makes."""
+    if text and not re.fullmatch(r"[\w.~+/=-]{20,}", text, re.ASCII):
+        raise ValueError(text)
+    return text
+
+
 def _pattern_of_addresses(text: str) -> str:
     """Give each campaign's sender, such as CAMPAIGN_MAIL_FROM_CAMPAIGN={slug}@letters.example.org"""
     if not text:
@@ -256,6 +268,13 @@ def _pattern_of_addresses(text: str) -> str:
     longest = local.replace("{slug}", "s" * LONGEST_SLUG)
     fits = local.count("{slug}") == 1 and len(longest) <= LONGEST_LOCAL_PART and _DOMAIN.fullmatch(domain)
     if not fits or not _LOCAL_PART.fullmatch(longest):
+        raise ValueError(text)
+    return text
+
+
+def _selector(text: str) -> str:
+    """Give the name under which the relay's DKIM key stands in DNS, such as 2026 for 2026._domainkey.example.org"""
+    if text and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", text, re.IGNORECASE):
         raise ValueError(text)
     return text
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import nh3
+import structlog
 from flask import Flask, Request, Response, current_app, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -33,6 +34,9 @@ from campaign.db import READING_METHODS
 from campaign.errors import Refusal
 from campaign.i18n import LOCALES
 from campaign.links import public_url
+from campaign.logs import told
+
+log = structlog.get_logger()
 
 _TAGS = {"p", "em", "strong", "a", "ul", "ol", "li", "blockquote", "br", "h3", "h4", "code", "pre", "hr"}
 _markdown = MarkdownIt("commonmark", {"html": False})
@@ -58,8 +62,14 @@ def init_web(app: Flask, config: Config) -> None:
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)
     _add_template_helpers(app, config)
+    app.log_exception = _log_failure  # type: ignore[assignment, method-assign]
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(Refusal, _refusal)
+
+
+def _log_failure(failure: Any) -> None:
+    """An error that nobody expected, by the view it happened in: the path may hold the token of a letter."""
+    log.error("request failed", endpoint=request.endpoint, method=request.method, **told(failure[1]))
 
 
 def render_markdown(text: str) -> Markup:

@@ -69,6 +69,11 @@ class Drain:
         self._running = Lock()
         self._is_called = False
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is at work in this process."""
+        return self._running.locked()
+
     def __call__(self) -> None:
         self._is_called = True
         while self._is_called and self._running.acquire(blocking=False):

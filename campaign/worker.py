@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 import structlog
-from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +16,7 @@ from campaign.db import db
 from campaign.delivery.tasks import export_contacts
 from campaign.ledger.tasks import append_entries
 from campaign.limits import forget_keys
+from campaign.logs import told
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
 from campaign.mailing.pacing import forget_paces
@@ -50,6 +50,7 @@ from campaign.timeline import letters as timeline_letters
 from campaign.timeline.digest.letters import week as week_letter
 from campaign.timeline.digest.tasks import post_digests
 from campaign.timeline.tasks import publish_due
+from campaign.watching.tasks import Heart
 from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
@@ -113,7 +114,8 @@ class Worker:
             _settle_for_less_than_every_flush()
         self.seldom_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
-        self.engine.drains = {name: Drain(_in_context(self.app, name, run)) for name, run in self.runs().items()}
+        self.heart = Heart(self.app, self._doing)
+        self.engine.drains = {name: Drain(self._in_context(name, run)) for name, run in self.runs().items()}
 
     def runs(self) -> dict[str, Callable[[], object]]:
         """What each name runs, in an app context."""
@@ -133,6 +135,25 @@ class Worker:
             "forget": lambda: _forget(self.patience.forget_after),
             "statistics": count_signatures,
         }
+
+    def _doing(self) -> list[str]:
+        """The drains that are at work."""
+        return [name for name, drain in self.engine.drains.items() if drain.is_running]
+
+    def _in_context(self, name: str, run: Callable[[], object]) -> Callable[[], None]:
+        """A drain in its own app context; what goes wrong is logged without its text, and swept up later."""
+
+        def drain() -> None:
+            with self.app.app_context():
+                try:
+                    run()
+                except Exception as error:
+                    level = log.warning if isinstance(error, OperationalError) else log.error
+                    level("drain failed", drain=name, **told(error))
+                    self.heart.failed(name, error)
+                    db.session.rollback()
+
+        return drain
 
     def _answer(self) -> None:
         while open_intake(self.keys, ANSWERS | ANSWERS_ABOVE):
@@ -169,6 +190,7 @@ class Worker:
         stopping = threading.Event()
         sweeper = threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep", daemon=True)
         sweeper.start()
+        self.heart.start()
         print("worker ready", flush=True)
         consumer = self.engine.huey.create_consumer(
             workers=THREADS,
@@ -182,43 +204,12 @@ class Worker:
         consumer.run()
         stopping.set()
         self.engine.drains["letters"].wait(STOP_SECONDS)
+        self.heart.stop()
 
     def _sweep_until(self, stopping: threading.Event) -> None:
         self.sweep()
         while not stopping.wait(SWEEP_SECONDS):
             self.sweep()
-
-
-def _in_context(app: Flask, name: str, run: Callable[[], object]) -> Callable[[], None]:
-    """A drain in its own app context; what goes wrong is logged without its text, and swept up later."""
-
-    def drain() -> None:
-        with app.app_context():
-            try:
-                run()
-            except Exception as error:
-                level = log.warning if isinstance(error, OperationalError) else log.error
-                level("drain failed", drain=name, error=type(error).__name__, reason=_reason(error), at=_where(error))
-                db.session.rollback()
-
-    return drain
-
-
-def _reason(error: Exception) -> str:
-    """The database's own code for what went wrong, which holds no data of ours."""
-    cause = getattr(error, "orig", None)
-    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
-
-
-def _where(error: Exception) -> str:
-    """The place in our code where an error came from."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        folder, _slash, name = trace.tb_frame.f_code.co_filename.rpartition("/campaign/")
-        frames.append(f"{name}:{trace.tb_lineno}" if folder else "")
-        trace = trace.tb_next
-    return " ".join(frame for frame in frames if frame)[-200:]
 
 
 def _settle_for_less_than_every_flush() -> None:

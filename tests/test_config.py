@@ -72,6 +72,10 @@ WRONG = [
     ("MAIL_FROM_CAMPAIGN", "{slug}@campaign.example\nBcc: x@example.org"),
     ("MAIL_FROM_CAMPAIGN", "{slug}@käse.example"),
     ("MAIL_FROM_CAMPAIGN", "{slug}@letters.elsewhere.example"),
+    ("METRICS_TOKEN", "too-short"),
+    ("METRICS_TOKEN", "a word that is long enough but is several"),
+    ("DKIM_SELECTOR", "_domainkey"),
+    ("DKIM_SELECTOR", "20 26"),
 ]
 
 
@@ -162,9 +166,18 @@ def test_no_error_shows_a_password(environ: dict[str, str], name: str, address: 
     assert stopped.value.__cause__ is None or SECRET not in repr(stopped.value.__cause__)
 
 
+def test_no_error_shows_a_token(environ: dict[str, str]) -> None:
+    """It is as good as a password."""
+    environ["CAMPAIGN_METRICS_TOKEN"] = SECRET
+    with pytest.raises(Misconfigured, match=r"^CAMPAIGN_METRICS_TOKEN is a secret, which does not fit\.") as stopped:
+        Config.read(environ)
+    assert SECRET not in str(stopped.value)
+
+
 def test_the_settings_show_no_password_either(environ: dict[str, str]) -> None:
     """Whatever prints a Config (a log, a failing test) shows no password of its addresses."""
     environ["CAMPAIGN_DATABASE_URL"] = f"postgresql://campaign:{SECRET}@db.example/campaign"
+    environ["CAMPAIGN_METRICS_TOKEN"] = SECRET * 3
     assert SECRET not in repr(Config.read(environ))
 
 

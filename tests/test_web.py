@@ -24,7 +24,6 @@ from campaign.signing.models import Signature, new_secret
 from campaign.statements import queries as statements
 from campaign.statements.models import Statement
 from tests import test_state_machine
-from tests.conftest import Templates
 from tests.letters_in import Letter, read
 from tests.servers import until
 from tests.stack import SIGNER, Stack
@@ -441,31 +440,6 @@ def test_other_hosts_get_nothing(stack: Stack, client: FlaskClient) -> None:
     response = client.get(PAGE, base_url="http://evil.example")
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert "evil.example" not in response.text
-
-
-# Health
-
-
-@one_database
-def test_healthz_says_when_the_database_is_away_and_back(installation: Stack) -> None:
-    """503 while it is down, 200 as soon as it is there; only the state, nothing else."""
-    folder = installation.folder / "later"
-    environ = installation.environ | {"CAMPAIGN_DATABASE_URL": f"sqlite:///{folder}/campaign.sqlite"}
-    client = create_app(Config.read(environ)).test_client()
-    down = client.get("/healthz", base_url=installation.url)
-    assert (down.status_code, down.json) == (503, {"web": "up", "database": "down"})
-    assert down.headers["Cache-Control"] == "no-store"
-    folder.mkdir()
-    up = client.get("/healthz", base_url=installation.url)
-    assert (up.status_code, up.json) == (200, {"web": "up", "database": "up"})
-
-
-@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_healthz_outlives_its_connections(client: FlaskClient, app: Flask, templates: Templates) -> None:
-    """A pooled connection whose database went away is no answer."""
-    assert client.get("/healthz").status_code == HTTPStatus.OK
-    templates.databases().drop_database(app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", ""))
-    assert client.get("/healthz").status_code == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 # Static files

@@ -1,6 +1,13 @@
 """The `campaign` command, thin: each command asks a room and prints its answer."""
 
-from campaign.cli import bounces, campaigns, mailings, moderating, organizers, processes, setting_up
-from campaign.cli.group import main
-
-__all__ = ["bounces", "campaigns", "mailings", "main", "moderating", "organizers", "processes", "setting_up"]
+from campaign.cli import (  # noqa: F401 - importing a module adds its commands
+    bounces,
+    campaigns,
+    mailings,
+    moderating,
+    organizers,
+    processes,
+    setting_up,
+    watching,
+)
+from campaign.cli.group import main as main

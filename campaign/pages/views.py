@@ -2,9 +2,8 @@
 
 from collections.abc import Hashable
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 
 from campaign import clock
 from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person
@@ -92,14 +91,3 @@ def _photo(person: Person, locale: str, original: str) -> dict[str, object] | No
         return None
     alt = in_locale(photo.alt, locale, original) or in_locale(person.name, locale, original)
     return {"name": photo.name, "alt": alt, "width": photo.width, "height": photo.height}
-
-
-@bp.get("/healthz")
-def healthz() -> ResponseReturnValue:
-    """Whether web and database are there."""
-    try:
-        db.session.execute(text("SELECT 1"))
-    except Exception as error:
-        current_app.logger.warning("database away: %s", type(error).__name__)
-        return {"web": "up", "database": "down"}, 503
-    return {"web": "up", "database": "up"}

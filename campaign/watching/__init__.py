@@ -1,0 +1,1 @@
+"""Watching: what a monitor asks. Workers' heartbeats, health, metrics."""
