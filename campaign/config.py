@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -31,6 +32,14 @@ LONGEST_SLUG, LONGEST_LOCAL_PART = 63, 64
 T = TypeVar("T")
 
 
+class Resend(StrEnum):
+    """Which letters go again when the relay's reply was lost, and nobody can tell whether it took them."""
+
+    ASKED = "asked"
+    ALL = "all"
+    NONE = "none"
+
+
 @dataclass(frozen=True)
 class Config:
     """What an installation decides. Read with `Config.read()`; times in seconds."""
@@ -49,6 +58,9 @@ class Config:
     limit_per_campaign: str
     page_seconds: float
     smtp_timeout: float
+    relay_connections: int
+    relay_letters: int
+    resend_uncertain: Resend
     lease_seconds: float
     remind_after_days: int
     forget_after_days: int
@@ -76,6 +88,9 @@ class Config:
             limit_per_campaign=read("LIMIT_PER_CAMPAIGN", _rate, "1200 per minute"),
             page_seconds=read("PAGE_SECONDS", _seconds, "5"),
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
+            relay_connections=read("RELAY_CONNECTIONS", _positive_number, "4"),
+            relay_letters=read("RELAY_LETTERS", _positive_number, "200"),
+            resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
             remind_after_days=read("REMIND_AFTER_DAYS", _whole_number, "2"),
             forget_after_days=read("FORGET_AFTER_DAYS", _whole_number, "7"),
@@ -251,6 +266,18 @@ def _whole_number(text: str) -> int:
     if int(text) < 0:
         raise ValueError(text)
     return int(text)
+
+
+def _positive_number(text: str) -> int:
+    """Give a whole number, 1 or more."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def _resend(text: str) -> Resend:
+    """Give asked (letters that somebody asked for), all or none."""
+    return Resend(text)
 
 
 def _seconds(text: str) -> float:

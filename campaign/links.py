@@ -3,7 +3,8 @@
 import hashlib
 
 from flask import current_app, url_for
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 SESSION_KEY = "session"
 
@@ -16,24 +17,20 @@ class LinkSigner:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._serializers: dict[str, URLSafeSerializer] = {}
 
     def sign(self, purpose: str, handle: bytes) -> str:
         """The token of a link that stands for `handle`."""
-        return self._serializer(purpose).dumps(handle.hex())
+        return self._signer(purpose).sign(base64_encode(handle)).decode()
 
     def read(self, purpose: str, token: str) -> bytes | None:
         """The handle that the token stands for, or None. Never compare tokens: one has several spellings."""
         try:
-            return bytes.fromhex(str(self._serializer(purpose).loads(token)))
-        except (BadSignature, ValueError, TypeError):
+            return base64_decode(self._signer(purpose).unsign(token))
+        except (BadData, ValueError):
             return None
 
-    def _serializer(self, purpose: str) -> URLSafeSerializer:
-        if purpose not in self._serializers:
-            digest = {"digest_method": hashlib.sha256}
-            self._serializers[purpose] = URLSafeSerializer(self._key, salt=f"link {purpose}", signer_kwargs=digest)
-        return self._serializers[purpose]
+    def _signer(self, purpose: str) -> Signer:
+        return Signer(self._key, salt=f"link {purpose}", digest_method=hashlib.sha256)
 
 
 def link_signer() -> LinkSigner:

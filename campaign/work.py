@@ -78,6 +78,11 @@ class Drain:
             finally:
                 self._running.release()
 
+    def wait(self, seconds: float) -> None:
+        """Wait until the present run has ended, for so long at most."""
+        if self._running.acquire(timeout=seconds):
+            self._running.release()
+
 
 def wake(name: str, *, each_time: bool = False) -> None:
     """Wake a drain through the present app's engine."""

@@ -19,7 +19,8 @@ from campaign.ledger.tasks import append_entries
 from campaign.limits import forget_keys
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
-from campaign.mailing.tasks import Sender, scrub, spread_mailings, tidy
+from campaign.mailing.sending import Sender
+from campaign.mailing.tasks import scrub, spread_mailings, tidy
 from campaign.opening import Keyring
 from campaign.organizers import letters as organizer_letters
 from campaign.organizers.operations import forget_errands
@@ -52,6 +53,9 @@ from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
+STOP_SECONDS = 20.0
+"""Letters that are on their way when the worker is told to stop get this time to be settled."""
+
 SWEPT = (
     "intake", "names", "endorsements", "ledger", "publishing", "mailings", "reminders", "letters", "errands", "tidy",
 )  # fmt: skip
@@ -165,9 +169,18 @@ class Worker:
         sweeper = threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep", daemon=True)
         sweeper.start()
         print("worker ready", flush=True)
-        consumer = self.engine.huey.create_consumer(workers=THREADS, periodic=False, initial_delay=0.05, max_delay=0.4)
+        consumer = self.engine.huey.create_consumer(
+            workers=THREADS,
+            periodic=False,
+            initial_delay=0.05,
+            max_delay=0.4,
+            graceful_signal="TERM",
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self.sender.stopping = consumer.stop_flag
         consumer.run()
         stopping.set()
+        self.engine.drains["letters"].wait(STOP_SECONDS)
 
     def _sweep_until(self, stopping: threading.Event) -> None:
         self.sweep()

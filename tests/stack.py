@@ -68,6 +68,10 @@ class Finished:
     errors: str
 
 
+PATIENCE = 30
+"""Seconds within which a process obeys SIGTERM, on a machine that has more to do."""
+
+
 class Stack:
     """An installation: settings, commands, web and workers. Leaving it as a context stops all that runs.
 
@@ -168,14 +172,14 @@ class Stack:
         kill_group(self.processes.pop(name))
 
     def stop(self, name: str) -> int | None:
-        """Ask a process to stop in good order; its exit status, or None if it had to be killed after ten seconds."""
+        """Ask a process to stop in good order; its exit status, or None if it had to be killed."""
         self.processes[name].terminate()
         return self._ended(name)
 
     def _ended(self, name: str) -> int | None:
         process = self.processes.pop(name)
         try:
-            return process.wait(10)
+            return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -282,22 +282,18 @@ def claim(mailing_id: int | None, lease: Lease, size: int, now: datetime) -> lis
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a lease ended: the state, the relay's code, not before when it is tried again, whether it was tried at all.
-
-    `ends_batch`: what was claimed together with it is not to be tried now.
-    """
+    """How a lease ended: the state, the relay's code, not before when it is tried again, whether it was tried."""
 
     state: DeliveryState
     code: int | None = None
     not_before: datetime | None = None
     is_attempt: bool = True
-    ends_batch: bool = False
 
 
 _table = cast("Table", Delivery.__table__)
 _SETTLE = (
     update(_table)
-    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"), is_in(DeliveryState.LEASED))
+    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"))
     .values(
         state=bindparam("ended_as"),
         owner=None,
@@ -308,13 +304,21 @@ _SETTLE = (
         settled_at=bindparam("ended_at", type_=_table.c.settled_at.type),
     )
 )
-"""Made once: it runs for each letter."""
+"""Made once: it runs for each letter. Those of one moment are settled together."""
 
 
-def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> bool:
-    """Record how an attempt ended; says False, and changes nothing, when the lease is no longer the owner's."""
+def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
+    """Record how attempts ended, by delivery; how many there were of which the lease was still the owner's.
+
+    Of the others nothing is changed: somebody else holds them, or has settled them.
+    """
+    rows = [_settled(delivery_id, owner, outcome, now) for delivery_id, outcome in outcomes.items()]
+    return db.session.connection().execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _settled(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> dict[str, object]:
     is_due = outcome.state is DeliveryState.DUE
-    values = {
+    return {
         "delivery": delivery_id,
         "holder": owner,
         "ended_as": outcome.state.value,
@@ -323,7 +327,6 @@ def settle(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> boo
         "wait_until": (outcome.not_before or now) if is_due else None,
         "ended_at": None if is_due else now,
     }
-    return db.session.connection().execute(_SETTLE, values).rowcount == 1
 
 
 def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime) -> None:

@@ -1,0 +1,113 @@
+"""What a relay's reply means: for the delivery, for the address, for the mailing, for the pace (RFC 5321, RFC 3463)."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campaign.config import Resend
+from campaign.mailing.carrying import Fate, Reply
+from campaign.mailing.models import DeliveryState
+from campaign.mailing.operations import Outcome
+from campaign.mailing.queries import Claimed
+
+ATTEMPTS = 12
+BACK_OFF = timedelta(seconds=30)
+"""Before the second attempt; twice as long before each further one: the twelfth comes after seventeen hours."""
+
+REST = timedelta(seconds=5)
+"""How long all letters rest when the relay cannot be reached, or asks to be left alone."""
+
+CLOSING, PERMANENT, POLICY = 421, 500, "5.7."
+
+WINDOW, ENOUGH, TOO_MANY = 400, 100, 0.05
+TOO_MANY_REFUSED = "more than 5 of 100 letters were refused"
+"""A mailing waits for a person when of its last 400 letters (100 at least) more than this part was refused for good."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows from a reply. `pauses`: why the mailing waits for a person."""
+
+    outcome: Outcome
+    suppresses: str | None = None
+    pauses: str | None = None
+    rests: bool = False
+    slows: bool = False
+
+
+SENT = Verdict(Outcome(DeliveryState.SENT, code=250))
+SKIPPED = Verdict(Outcome(DeliveryState.SKIPPED, is_attempt=False))
+CANNOT_OPEN = Verdict(Outcome(DeliveryState.FAILED))
+UNTRIED = Verdict(Outcome(DeliveryState.DUE, is_attempt=False))
+
+
+def judge(row: Claimed, reply: Reply, resend: Resend, now: datetime) -> Verdict:
+    """What a reply to one letter means; `resend`: which letters go again if nobody can tell whether they were taken."""
+    match reply.fate:
+        case Fate.ACCEPTED:
+            return SENT
+        case Fate.TOO_LATE:
+            return UNTRIED
+        case Fate.UNREACHED:
+            return _unreached(reply, now)
+        case Fate.BROKEN_OFF:
+            return Verdict(_later(row, None, now), rests=True)
+        case Fate.UNKNOWN:
+            goes_again = resend is Resend.ALL or (resend is Resend.ASKED and row.mailing_id is None)
+            return Verdict(_later(row, None, now) if goes_again else Outcome(DeliveryState.UNCERTAIN))
+    return _refused(row, reply, now)
+
+
+def try_later(row: Claimed, now: datetime) -> Verdict:
+    """An attempt that failed on our side."""
+    return Verdict(_later(row, None, now))
+
+
+def _refused(row: Claimed, reply: Reply, now: datetime) -> Verdict:
+    """The relay closes or is full; refuses us; does not take this letter for now; or not ever."""
+    code, is_sender = reply.code or 0, reply.fate is Fate.SENDER_REFUSED
+    if code == CLOSING:
+        return _unreached(reply, now)
+    if code < PERMANENT:
+        return Verdict(_later(row, code, now), rests=is_sender)
+    if is_sender or reply.text.startswith(POLICY):
+        return _refused_us(row, code, "as a sender" if is_sender else "by policy", now)
+    is_address = reply.fate is Fate.RECIPIENT_REFUSED
+    return Verdict(Outcome(DeliveryState.FAILED, code=code), suppresses=f"refused with {code}" if is_address else None)
+
+
+def _refused_us(row: Claimed, code: int, how: str, now: datetime) -> Verdict:
+    """Not the reader is refused, but we: a mailing waits for who looks into it."""
+    if row.mailing_id is None:
+        return Verdict(_later(row, code, now))
+    return Verdict(Outcome(DeliveryState.DUE, code=code), pauses=f"the relay refuses {how} ({code})")
+
+
+def _unreached(reply: Reply, now: datetime) -> Verdict:
+    """Nothing was tried: the relay is not there, or says 421 and wants less."""
+    waits = Outcome(DeliveryState.DUE, code=reply.code, not_before=now + REST, is_attempt=False)
+    return Verdict(waits, rests=True, slows=reply.code == CLOSING)
+
+
+def _later(row: Claimed, code: int | None, now: datetime) -> Outcome:
+    """Another attempt after a while, or none any more."""
+    if row.attempts + 1 >= ATTEMPTS:
+        return Outcome(DeliveryState.FAILED, code=code)
+    return Outcome(DeliveryState.DUE, code=code, not_before=now + BACK_OFF * 2**row.attempts)
+
+
+class ErrorRate:
+    """How many of a mailing's last letters were refused for good, as one worker saw it."""
+
+    def __init__(self) -> None:
+        self._last: deque[bool] = deque(maxlen=WINDOW)
+
+    def add(self, state: DeliveryState) -> bool:
+        """Add how a letter ended; says whether too many have failed, and then begins anew."""
+        if state not in (DeliveryState.SENT, DeliveryState.FAILED):
+            return False
+        self._last.append(state is DeliveryState.FAILED)
+        is_too_high = len(self._last) >= ENOUGH and sum(self._last) > TOO_MANY * len(self._last)
+        if is_too_high:
+            self._last.clear()
+        return is_too_high

@@ -1,0 +1,208 @@
+"""Sending: deliveries are claimed, written, handed to the carriers, and settled before their carrier gets the next.
+
+One thread, the sender's, talks to the database; it settles together what came back together, so several connections
+cost hardly more commits than one. What dies with the process is at most one unsettled letter for each connection.
+"""
+
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import structlog
+from flask import current_app
+
+from campaign import clock
+from campaign.config import Config
+from campaign.db import db
+from campaign.mailing import judging
+from campaign.mailing.carrying import Carriers, Parcel, Reply
+from campaign.mailing.judging import ErrorRate, Verdict, judge
+from campaign.mailing.letters import LetterKind
+from campaign.mailing.models import Mailing
+from campaign.mailing.operations import Lease, claim, give_back, pause, settle, suppress
+from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppressed
+from campaign.mailing.relay import Relay, RelayConnection
+from campaign.mailing.tasks import open_address
+from campaign.mailing.writing import Writer
+from campaign.opening import CannotOpen, Keyring
+from campaign.sealing import EmailAddress
+
+MOST = 200
+"""Letters claimed together at most; fewer where they take too long to go out in time."""
+
+BATCH_SECONDS = 1.0
+"""A claimed letter goes out within this time or is given back, so a wish, a pause or a faster lane waits no longer."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, repr=False)
+class Due:
+    """A claimed delivery on its way. `address` is None if it does not open; it may be blocked: suppressed."""
+
+    row: Claimed
+    address: EmailAddress | None
+    is_blocked: bool
+
+
+class Sender:
+    """Sends what is due: letters that were asked for before those of mailings. Its methods run in one thread a time."""
+
+    def __init__(self, config: Config, keys: Keyring, kinds: Mapping[str, LetterKind]) -> None:
+        self.config = config
+        self.keys = keys
+        self.writer = Writer(config.mail_from, keys, kinds)
+        self.owner = f"{os.getpid()}-{os.urandom(4).hex()}"
+        mail, relay = current_app.extensions["mail"], Relay.read(config)
+        self.carriers = Carriers(lambda: RelayConnection(mail, relay), config.relay_connections)
+        self.claimed: deque[Due] = deque()
+        self.written: deque[tuple[Due, Parcel]] = deque()
+        self.out: dict[Parcel, Due] = {}
+        self.ended: list[tuple[Due, Verdict]] = []
+        """What came of letters, until it is settled: a database that went away finds it here when it is back."""
+        self.claimed_until = 0.0
+        self.size = MOST
+        self.is_dry = False
+        """Whether nothing more was due when this run last asked."""
+        self.rest_until = datetime.min.replace(tzinfo=UTC)
+        self.error_rates: defaultdict[int, ErrorRate] = defaultdict(ErrorRate)
+        self.stopping = Event()
+
+    def send_due(self) -> None:
+        """Send until nothing is due; letters may change between runs, so none is kept longer than one."""
+        self.writer.forget()
+        self.is_dry = False
+        self._settle()
+        while self._claim() or self.written or self.carriers.busy:
+            self._write()
+            self._hand_out()
+            self._write()  # the next ones, while these are carried
+            if self.carriers.busy:
+                self._collect()
+            self._settle()
+
+    def stop(self) -> None:
+        """Hand out nothing more: a run ends when what is out has been settled."""
+        self.stopping.set()
+
+    def _claim(self) -> bool:
+        """Have something claimed that may go out now; says whether there is."""
+        now = clock.now()
+        is_resting = self.stopping.is_set() or now < self.rest_until
+        if is_resting or time.monotonic() > self.claimed_until:
+            self._give_back(max(now, self.rest_until))
+        if not (self.claimed or self.written or self.is_dry or is_resting):
+            self._claim_batch()
+        return bool(self.claimed)
+
+    def _claim_batch(self) -> None:
+        self.size = min(MOST, 2 * self.size)
+        self.claimed_until = time.monotonic() + BATCH_SECONDS
+        rows = claimed(self._claim_ids())
+        opened = [(row, self._address(row)) for row in rows]
+        keys = {row.delivery_id: self.keys.suppression_key(address) for row, address in opened if address}
+        blocked = suppressed(list(keys.values()))
+        db.session.commit()
+        self.claimed.extend(Due(row, address, keys.get(row.delivery_id) in blocked) for row, address in opened)
+        self.is_dry = not self.claimed
+
+    def _claim_ids(self) -> list[int]:
+        now = clock.now()
+        lease = Lease(self.owner, now + timedelta(seconds=self.config.lease_seconds))
+        for mailing_id in (None, *[mailing.id for mailing in sending_mailings()]):
+            if ids := claim(mailing_id, lease, self.size, now):
+                return ids
+        return []
+
+    def _address(self, row: Claimed) -> EmailAddress | None:
+        try:
+            return open_address(row, self.keys)
+        except CannotOpen:
+            log.error("address does not open", delivery=row.delivery_id)
+            return None
+
+    def _write(self) -> None:
+        """Write the next letters, one for each carrier."""
+        while self.claimed and len(self.written) < self.carriers.size:
+            due = self.claimed.popleft()
+            if due.address is None:
+                self.ended.append((due, judging.CANNOT_OPEN))
+            elif due.is_blocked or not due.row.is_wanted:
+                self.ended.append((due, judging.SKIPPED))
+            else:
+                self._write_one(due, due.address)
+
+    def _write_one(self, due: Due, address: EmailAddress) -> None:
+        try:
+            content = self.writer.write(due.row, address)
+        except Exception as error:  # a letter that cannot be written must not hold up the others
+            log.error("letter not written", letter=due.row.letter, error=type(error).__name__)
+            self.ended.append((due, judging.try_later(due.row, clock.now())))
+            return
+        until = self.claimed_until + self.config.lease_seconds / 2
+        parcel = Parcel(self.config.mail_from, str(address), content, until)
+        self.written.append((due, parcel))
+
+    def _hand_out(self) -> None:
+        while self.written and self.carriers.free:
+            due, parcel = self.written.popleft()
+            self.out[parcel] = due
+            self.carriers.hand_out(parcel)
+
+    def _collect(self) -> None:
+        """Wait for a reply at least, and judge what has come."""
+        for parcel, reply in self.carriers.collect():
+            due = self.out.pop(parcel)
+            self.ended.append((due, self._judge(due, reply)))
+
+    def _judge(self, due: Due, reply: Reply) -> Verdict:
+        verdict = judge(due.row, reply, self.config.resend_uncertain, clock.now())
+        if verdict.rests:
+            self.rest_until = clock.now() + judging.REST
+            log.warning("relay refuses", code=reply.code, fate=reply.fate.name)
+        return verdict
+
+    def _settle(self) -> None:
+        """Record what has ended, all in one transaction."""
+        if not self.ended:
+            return
+        for due, verdict in self.ended:
+            self._obey(due, verdict)
+        outcomes = {due.row.delivery_id: verdict.outcome for due, verdict in self.ended}
+        lost = len(outcomes) - settle(outcomes, self.owner, clock.now())
+        db.session.commit()
+        self.ended.clear()
+        if lost:
+            log.warning("leases lost", letters=lost)
+
+    def _obey(self, due: Due, verdict: Verdict) -> None:
+        """What follows for the address and for the mailing."""
+        if verdict.suppresses and due.address:
+            suppress(self.keys.suppression_key(due.address), verdict.suppresses, clock.now())
+        mailing_id = due.row.mailing_id
+        if mailing_id is None:
+            return
+        too_many = self.error_rates[mailing_id].add(verdict.outcome.state)
+        reason = verdict.pauses or (judging.TOO_MANY_REFUSED if too_many else None)
+        if reason:
+            pause(db.session.get_one(Mailing, mailing_id), reason)
+            log.warning("mailing paused", mailing=mailing_id, code=verdict.outcome.code)
+            self.claimed_until = 0.0  # what else was claimed is not to be tried now
+
+    def _give_back(self, not_before: datetime) -> None:
+        """Return what was claimed and not handed out."""
+        ids = [due.row.delivery_id for due in _all(self.claimed, self.written)]
+        if ids:
+            give_back(ids, self.owner, not_before)
+            db.session.commit()
+            self.size = max(self.carriers.size, self.size // 2)
+            self.claimed.clear()
+            self.written.clear()
+
+
+def _all(claimed: Iterable[Due], written: Iterable[tuple[Due, Parcel]]) -> list[Due]:
+    return [*claimed, *(due for due, _parcel in written)]
