@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
@@ -19,15 +20,16 @@ from limits import parse_many
 from campaign.errors import Misconfigured
 
 SETTINGS_FILE = "settings.env"
-
 NOTHING = ""
 """The default of a setting that may be left out."""
+MOST_LOCAL, TOKEN = 64, 33
+"""Characters of a local part (RFC 5321, section 4.5.3.1.1), and those of them that a letter's number takes."""
 
 LINK_DAYS = 3
 """So long the link works that confirms."""
 
-LONGEST_SLUG, LONGEST_LOCAL_PART = 63, 64
-"""Of a campaign's place in addresses; of what stands before the @ (RFC 5321, section 4.5.3.1.1)."""
+LONGEST_SLUG = 63
+"""Characters of a campaign's place in addresses."""
 
 T = TypeVar("T")
 
@@ -38,6 +40,18 @@ class Resend(StrEnum):
     ASKED = "asked"
     ALL = "all"
     NONE = "none"
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """The first days of a relay that nobody knows yet: so many letters of mailings on the first, then twice as many."""
+
+    first_day: date
+    first_letters: int
+
+    def letters(self, day: date) -> int:
+        """How many letters of mailings may go on a day."""
+        return self.first_letters << min(40, max(0, (day - self.first_day).days))
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,8 @@ class Config:
     smtp_url: str = field(repr=False)
     mail_from: str
     mail_from_campaign: str
+    bounce_address: str
+    bounce_imap_url: str = field(repr=False)
     is_demo: bool
     proxies: int
     limit_per_client: str
@@ -61,6 +77,9 @@ class Config:
     relay_connections: int
     relay_letters: int
     resend_uncertain: Resend
+    relay_rate: float
+    domain_rate: float
+    warm_up: WarmUp | None
     lease_seconds: float
     remind_after_days: int
     forget_after_days: int
@@ -82,6 +101,8 @@ class Config:
             smtp_url=read("SMTP_URL", _relay, None),
             mail_from=read("MAIL_FROM", _mail_address, None),
             mail_from_campaign=read("MAIL_FROM_CAMPAIGN", _pattern_of_addresses, NOTHING),
+            bounce_address=read("BOUNCE_ADDRESS", _bounce_address, NOTHING),
+            bounce_imap_url=read("BOUNCE_IMAP_URL", _mailbox, NOTHING),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
             limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
@@ -90,6 +111,9 @@ class Config:
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
             relay_connections=read("RELAY_CONNECTIONS", _positive_number, "4"),
             relay_letters=read("RELAY_LETTERS", _positive_number, "200"),
+            relay_rate=read("RELAY_RATE", _letters_a_second, "0"),
+            domain_rate=read("DOMAIN_RATE", _letters_a_second, "0"),
+            warm_up=read("WARM_UP", _warm_up, "no"),
             resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
             remind_after_days=read("REMIND_AFTER_DAYS", _whole_number, "2"),
@@ -209,8 +233,29 @@ def _pattern_of_addresses(text: str) -> str:
         return text
     local, _at, domain = text.partition("@")
     longest = local.replace("{slug}", "s" * LONGEST_SLUG)
-    fits = local.count("{slug}") == 1 and len(longest) <= LONGEST_LOCAL_PART and _DOMAIN.fullmatch(domain)
+    fits = local.count("{slug}") == 1 and len(longest) <= MOST_LOCAL and _DOMAIN.fullmatch(domain)
     if not fits or not _LOCAL_PART.fullmatch(longest):
+        raise ValueError(text)
+    return text
+
+
+def _bounce_address(text: str) -> str:
+    """Give the address to which letters come back, such as CAMPAIGN_BOUNCE_ADDRESS=bounces@letters.example.org: \
+before the @ letters, digits, dots and hyphens, 31 at most; not unsubscribe, which stands beside it."""
+    local, _at, domain = text.lower().partition("@")
+    fits = re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", local) and ".." not in local
+    if text and not (fits and len(local) + TOKEN <= MOST_LOCAL and local != "unsubscribe" and _HOST.fullmatch(domain)):
+        raise ValueError(text)
+    return text.lower()
+
+
+_HOST = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def _mailbox(text: str) -> str:
+    """Give the mailbox of what comes back, such as imaps://user:password@imap.example.org/INBOX"""
+    url = urlsplit(text)
+    if text and (url.scheme != "imaps" or not (url.hostname and url.username and url.password) or url.port == 0):
         raise ValueError(text)
     return text
 
@@ -273,6 +318,19 @@ def _positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def _warm_up(text: str) -> WarmUp | None:
+    """Give the first day and its number of letters, such as 2027-01-31 500, or no."""
+    if text.lower() == "no":
+        return None
+    day, letters = text.split()
+    return WarmUp(date.fromisoformat(day), _positive_number(letters))
+
+
+def _letters_a_second(text: str) -> float:
+    """Give a number of letters a second; 0 for no limit."""
+    return _seconds(text)
 
 
 def _resend(text: str) -> Resend:

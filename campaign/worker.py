@@ -19,6 +19,7 @@ from campaign.ledger.tasks import append_entries
 from campaign.limits import forget_keys
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
+from campaign.mailing.pacing import forget_paces
 from campaign.mailing.sending import Sender
 from campaign.mailing.tasks import scrub, spread_mailings, tidy
 from campaign.opening import Keyring
@@ -239,6 +240,7 @@ def _forget(lasts: timedelta) -> None:
     """Forget what has had its day: rate-limit keys, allowances, and whoever never confirmed."""
     forget_keys()
     forget_allowances(clock.now())
+    forget_paces(clock.now())
     forget_unconfirmed(clock.now(), lasts)
     forget_old(clock.now(), lasts)
     forget_errands(clock.now())

@@ -37,6 +37,16 @@ WRONG = [
     ("MAIL_FROM", "Campaign"),
     ("MAIL_FROM", "Campaign <news@campaign.example>\nBcc: x@example.org"),
     ("MAIL_FROM", "Kampagne <nachrichten@käse.example>"),
+    ("BOUNCE_ADDRESS", "bounces"),
+    ("BOUNCE_ADDRESS", "bounces+x@letters.example"),
+    ("BOUNCE_ADDRESS", "unsubscribe@letters.example"),
+    ("BOUNCE_ADDRESS", "Bounces <bounces@letters.example>"),
+    ("BOUNCE_ADDRESS", "b" * 32 + "@letters.example"),
+    ("BOUNCE_ADDRESS", "bounces@letters_.example"),
+    ("BOUNCE_ADDRESS", "bounces@käse.example"),
+    ("BOUNCE_IMAP_URL", "imap://user:password@imap.example/INBOX"),
+    ("BOUNCE_IMAP_URL", "imaps://imap.example/INBOX"),
+    ("BOUNCE_IMAP_URL", "imaps://user:password@imap.example:port/INBOX"),
     ("DEMO", "maybe"),
     ("PROXIES", "-1"),
     ("PROXIES", "one"),
@@ -131,7 +141,7 @@ def test_campaigns_write_from_domains_of_the_same_organisation(
             Config.read(environ | senders)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "TASKS_URL", "LIMITS_URL", "SMTP_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "TASKS_URL", "LIMITS_URL", "SMTP_URL", "BOUNCE_IMAP_URL"])
 @pytest.mark.parametrize(
     "address",
     [

@@ -30,6 +30,7 @@ from campaign.importing import import_campaign
 from campaign.mailing.letters import (
     CONFIRM,
     DATE,
+    LEAVE,
     MESSAGE_ID,
     TO,
     UNSUBSCRIBE,
@@ -64,6 +65,7 @@ SLOTS = {
     CONFIRM: "c0nf1rm-_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789A",
     YOURS: LINK,
     UNSUBSCRIBE: LINK[::-1],
+    LEAVE: "",
 }
 """What differs from reader to reader, held still; as long as the real ones."""
 

@@ -23,7 +23,9 @@ def mailings(ctx: click.Context) -> None:
     open_app()
     for progress in mailings_progress():
         mailing = progress.mailing
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(progress.by_state.items()))
+        came_back = {"bounced": progress.bounced, "complained": progress.complained}
+        known = [*sorted(progress.by_state.items()), *((what, count) for what, count in came_back.items() if count)]
+        counts = ", ".join(f"{count} {state}" for state, count in known)
         slug = db.session.get_one(Campaign, mailing.campaign_id).slug
         click.echo(f"{mailing.id}  {slug} {_told(mailing)}: {mailing.state}; {counts or 'no readers'}")
         if mailing.reason:

@@ -39,8 +39,8 @@ _JOINED = "\u200c\u200d\ufe0f"
 _MARK = token_hex(8)
 """Makes the slots unguessable: nobody can write one into a title."""
 
-SLOTS = tuple(f"{_MARK}{name}" for name in ("to", "date", "messageid", "confirm", "yours", "unsubscribe"))
-TO, DATE, MESSAGE_ID, CONFIRM, YOURS, UNSUBSCRIBE = SLOTS
+SLOTS = tuple(f"{_MARK}{name}" for name in ("to", "date", "messageid", "confirm", "yours", "unsubscribe", "leave"))
+TO, DATE, MESSAGE_ID, CONFIRM, YOURS, UNSUBSCRIBE, LEAVE = SLOTS
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _list_headers(list_name: str | None) -> dict[str, str]:
     unsubscribe = public_url("mailing.unsubscribe", token=UNSUBSCRIBE)
     return {
         "List-Id": list_id(list_name),
-        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe": f"<{unsubscribe}>{LEAVE}",  # the slot holds the address beside it, if there is one
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
 

@@ -1,7 +1,7 @@
-"""Readers, mailings, deliveries, suppressed addresses and daily allowances."""
+"""Readers, mailings, deliveries, suppressed addresses, daily allowances and paces."""
 
 import os
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, literal
@@ -40,6 +40,19 @@ class DeliveryState(StrEnum):
 UPDATE = "update"
 DIGEST = "digest"
 """The kinds of letter that mailings send."""
+
+
+class Bounce(StrEnum):
+    """What came back of a letter that went out, from the least to the gravest; the graver takes the other's place."""
+
+    POLICY = "policy"
+    """Refused for what we are or for what it said: not the address's fault."""
+    SOFT = "soft"
+    """Not taken for now: the inbox was full, the server away."""
+    HARD = "hard"
+    """The address takes no letters."""
+    COMPLAINT = "complaint"
+    """Its reader called it spam."""
 
 
 class MailingState(StrEnum):
@@ -170,14 +183,16 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("mailing_id", "reader_id"),
-        partial_index("ix_deliveries_due", "mailing_id", "id", where="state = 'due'"),
+        partial_index("ix_deliveries_due", "mailing_id", "not_before", "id", where="state = 'due'"),
         partial_index("ix_deliveries_leased", "mailing_id", "lease_until", where="state = 'leased'"),
         *(
             partial_index(f"ix_deliveries_{state}", "mailing_id", "code", where=f"state = '{state}'")
             for state in (DeliveryState.FAILED, DeliveryState.SKIPPED, DeliveryState.UNCERTAIN)
         ),
         partial_index("uq_deliveries_reminder", "letter", "subject_id", where=_IS_REMINDER, unique=True),
+        partial_index("ix_deliveries_returned", "mailing_id", "bounce", where="bounce IS NOT NULL"),
         one_of("state", DeliveryState),
+        one_of("bounce", Bounce),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),
         {"sqlite_autoincrement": True},
     )
@@ -192,11 +207,14 @@ class Delivery(Base):
     owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     not_before: Mapped[datetime]
+    slot_at: Mapped[datetime | None]
+    """Its turn at the receiving domain, where turns are given out."""
     code: Mapped[int | None]
     link_seed: Mapped[bytes | None]
     link_hash: Mapped[bytes | None] = mapped_column(unique=True)
     link_expires_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    bounce: Mapped[str | None]
 
     reader: Mapped[Reader | None] = relationship()
 
@@ -228,3 +246,40 @@ class Allowance(Base):
     key: Mapped[bytes] = mapped_column(primary_key=True)
     letters: Mapped[int]
     counted_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Pace(Base):
+    """How fast letters go to one receiving domain, or to the relay. The key is a keyed hash: domains are personal."""
+
+    __tablename__ = "paces"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    next_at: Mapped[datetime | None]
+    """When the next letter may go (the theoretical arrival time of the generic cell rate algorithm)."""
+    slowed_to: Mapped[float | None]
+    slowed_at: Mapped[datetime | None]
+    day: Mapped[date | None]
+    letters: Mapped[int] = mapped_column(default=0)
+    """Letters of mailings on that day, where they are counted."""
+
+    def letters_on(self, day: date) -> int:
+        """How many letters of mailings have gone on a day."""
+        return self.letters if self.day == day else 0
+
+    def room(self, rate: float, now: datetime) -> int:
+        """How many letters may go now, at so many a second."""
+        begin = max(self.next_at or now, now)
+        return max(0, int((now + timedelta(seconds=max(1.0, 1 / rate)) - begin).total_seconds() * rate))
+
+    def take(self, letters: int, rate: float, now: datetime, of_mailings: int) -> None:
+        """Count letters as gone, or, below zero, as not gone after all."""
+        if rate:
+            self.next_at = max(self.next_at or now, now) + timedelta(seconds=letters / rate)
+        if of_mailings:
+            self.day, self.letters = now.date(), max(0, self.letters_on(now.date()) + of_mailings)
+
+    def reserve(self, letters: int, rate: float, now: datetime) -> datetime:
+        """Reserve turns for letters, at so many a second; when the first may go."""
+        begin = max(self.next_at or now, now)
+        self.next_at = begin + timedelta(seconds=letters / rate)
+        return begin

@@ -265,7 +265,7 @@ def claim(mailing_id: int | None, lease: Lease, size: int, now: datetime) -> lis
     due = (
         select(Delivery.id)
         .where(of_mailing, is_in(DeliveryState.DUE), Delivery.not_before <= now)
-        .order_by(Delivery.id)
+        .order_by(Delivery.not_before, Delivery.id)
         .limit(size)
         .with_for_update(skip_locked=True)
     )
@@ -307,6 +307,16 @@ _SETTLE = (
 """Made once: it runs for each letter. Those of one moment are settled together."""
 
 
+_RETURNED = {"state": DeliveryState.DUE, "owner": None, "lease_until": None}
+
+_turn = bindparam("turn", type_=_table.c.not_before.type)
+_POSTPONE = (
+    update(_table)
+    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"))
+    .values(**_RETURNED, not_before=_turn, slot_at=_turn)
+)
+
+
 def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
     """Record how attempts ended, by delivery; how many there were of which the lease was still the owner's.
 
@@ -329,24 +339,24 @@ def _settled(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> d
     }
 
 
-def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime) -> None:
-    """Return claimed deliveries that were not tried."""
-    if delivery_ids:
-        held = update(Delivery).where(
-            Delivery.id.in_(delivery_ids), Delivery.owner == owner, is_in(DeliveryState.LEASED)
-        )
-        returned = {"state": DeliveryState.DUE, "owner": None, "lease_until": None, "not_before": not_before}
-        db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
+def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime | None = None) -> None:
+    """Return claimed deliveries that were not tried, to be tried again at once or not before a time."""
+    held = update(Delivery).where(Delivery.id.in_(delivery_ids), Delivery.owner == owner)
+    returned = _RETURNED | ({"not_before": not_before} if not_before else {})
+    db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
+
+
+def postpone(slots: Mapping[int, datetime], owner: str) -> None:
+    """Return claimed deliveries until their turns at the receiving domain have come."""
+    rows = [{"delivery": delivery_id, "holder": owner, "turn": slot} for delivery_id, slot in slots.items()]
+    if rows:
+        db.session.connection().execute(_POSTPONE, rows)
 
 
 def return_expired_leases(now: datetime) -> None:
     """What a stopped worker held becomes due again."""
     expired = update(Delivery).where(is_in(DeliveryState.LEASED), Delivery.lease_until < now)
-    db.session.execute(
-        expired.values(state=DeliveryState.DUE, owner=None, lease_until=None).execution_options(
-            synchronize_session=False
-        )
-    )
+    db.session.execute(expired.values(**_RETURNED).execution_options(synchronize_session=False))
 
 
 def pause(mailing: Mailing, reason: str | None = None) -> None:

@@ -10,6 +10,7 @@ from campaign.db import db
 from campaign.kept import kept
 from campaign.mailing.models import (
     REMINDERS,
+    Bounce,
     Delivery,
     DeliveryState,
     Mailing,
@@ -27,10 +28,11 @@ RECENT_LETTERS = 20_000
 
 @dataclass(frozen=True)
 class MailingProgress:
-    """How far a mailing is: deliveries by state, those that there are none of left out."""
+    """How far a mailing is: deliveries by state, those that there are none of left out; what came back, by kind."""
 
     mailing: Mailing
     by_state: dict[str, int]
+    by_bounce: dict[str, int]
 
     @property
     def total(self) -> int:
@@ -45,6 +47,16 @@ class MailingProgress:
     def count(self, state: str) -> int:
         """How many are in this state."""
         return self.by_state.get(state, 0)
+
+    @property
+    def complained(self) -> int:
+        """How many of those that went out were called spam."""
+        return self.by_bounce.get(Bounce.COMPLAINT, 0)
+
+    @property
+    def bounced(self) -> int:
+        """How many of those that went out came back: all were sent, as far as the relay knew."""
+        return sum(self.by_bounce.values()) - self.complained
 
 
 def sending_mailings() -> Sequence[Mailing]:
@@ -67,6 +79,7 @@ class Claimed:
     sealed_address: bytes
     fingerprint: bytes
     locale: str
+    slot_at: datetime | None
     is_wanted: bool
 
 
@@ -77,7 +90,7 @@ def claimed(ids: Sequence[int]) -> list[Claimed]:
     joined = (
         select(
             Delivery.id.label("delivery_id"), Delivery.letter, Delivery.mailing_id, Delivery.subject_id,
-            Delivery.attempts, Delivery.link_seed,
+            Delivery.attempts, Delivery.link_seed, Delivery.slot_at,
             Reader.campaign_id, Reader.handle, Reader.sealed_address, Reader.fingerprint, Reader.locale,
             case(
                 (Delivery.letter.in_(REMINDERS), Delivery.link_hash.is_not(None) & Reader.unsubscribed_at.is_(None)),
@@ -103,6 +116,12 @@ def _still_wants() -> ColumnElement[bool]:
 def suppressed(keys: Sequence[bytes]) -> set[bytes]:
     """Which of these addresses' keys are suppressed."""
     return set(db.session.scalars(select(Suppression.key).where(Suppression.key.in_(keys))))
+
+
+def suppressions_by_reason() -> dict[str, int]:
+    """How many addresses are suppressed, by reason, most first."""
+    counted = select(Suppression.reason, func.count()).group_by(Suppression.reason)
+    return {row[0]: row[1] for row in db.session.execute(counted.order_by(func.count().desc(), Suppression.reason))}
 
 
 def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
@@ -184,7 +203,16 @@ def mailing_progress(mailing: Mailing) -> MailingProgress:
     ).one()
     by_state = {state.value: count for state, count in zip(unsent, counted[1:], strict=True) if count}
     sent = counted.spread_count - sum(by_state.values())
-    return MailingProgress(mailing, by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {}))
+    sent_too = by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {})
+    return MailingProgress(mailing, sent_too, _returned(mailing.id))
+
+
+def _returned(mailing_id: int) -> dict[str, int]:
+    """How many letters of a mailing came back, by kind; by the index of those alone."""
+    counted = select(Delivery.bounce, func.count()).where(
+        Delivery.mailing_id == mailing_id, Delivery.bounce.is_not(None)
+    )
+    return {str(row[0]): row[1] for row in db.session.execute(counted.group_by(Delivery.bounce))}
 
 
 def recent_progress(mailing: Mailing) -> MailingProgress:
@@ -192,8 +220,13 @@ def recent_progress(mailing: Mailing) -> MailingProgress:
     if not mailing.is_spread:
         return mailing_progress(mailing)  # the total still grows
     key = ("progress", mailing.id, mailing.state, mailing.spread_count)
-    by_state = kept(key, lambda: mailing_progress(mailing).by_state, lambda _found: mailing.spread_count)
-    return MailingProgress(mailing, by_state)
+    counted = kept(key, lambda: _counts(mailing), lambda _found: mailing.spread_count)
+    return MailingProgress(mailing, *counted)
+
+
+def _counts(mailing: Mailing) -> tuple[dict[str, int], dict[str, int]]:
+    progress = mailing_progress(mailing)
+    return progress.by_state, progress.by_bounce
 
 
 def _counted(state: DeliveryState):  # type: ignore[no-untyped-def]
@@ -217,7 +250,7 @@ def letters_a_minute(mailing: Mailing, now: datetime) -> int:
     claimable = select(Delivery.id).where(
         Delivery.mailing_id == mailing.id, is_in(DeliveryState.DUE), Delivery.not_before <= now
     )
-    first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
+    first = db.session.scalar(claimable.order_by(Delivery.not_before, Delivery.id).limit(1))
     if first is None:
         return 0
     return kept(("rate", mailing.id), lambda: _count_settled(mailing, first, now), lambda _found: mailing.spread_count)

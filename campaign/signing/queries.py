@@ -37,11 +37,6 @@ def is_pending() -> ColumnElement[bool]:
     return Signature.state == literal(SignatureState.PENDING, literal_execute=True)
 
 
-def confirmed_signature(reader_id: int) -> Signature | None:
-    """The reader's signature that counts."""
-    return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, is_confirmed()))
-
-
 def standing_signature(reader_id: int) -> Signature | None:
     """The reader's signature that counts, or counted until it was invalidated."""
     return db.session.scalar(select(Signature).where(Signature.reader_id == reader_id, ~is_pending()))

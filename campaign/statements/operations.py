@@ -16,6 +16,7 @@ from campaign.sealing import binding
 from campaign.signing.models import Signature
 from campaign.signing.operations import Answering, Request, mail_link
 from campaign.signing.queries import pending_signatures
+from campaign.statements.cases import newest_decision
 from campaign.statements.models import (
     Act,
     Decision,
@@ -26,7 +27,7 @@ from campaign.statements.models import (
     Statement,
     StatementState,
 )
-from campaign.statements.queries import CONFIRM_ENDORSEMENT, is_unconfirmed, newest_decision, newest_unconfirmed
+from campaign.statements.queries import CONFIRM_ENDORSEMENT, is_unconfirmed, newest_unconfirmed
 
 
 class OneStatementEach(Refusal):

@@ -16,7 +16,7 @@ from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Reader
 from campaign.signing.models import Signature
 from campaign.signing.operations import Request, take
-from campaign.signing.queries import confirmed_signature, delivery_of_link, reader_by_handle, signature_of
+from campaign.signing.queries import delivery_of_link, reader_by_handle, signature_of, standing_signature
 from campaign.statements import operations
 from campaign.statements.forms import EndorsementForm, StatementForm
 from campaign.statements.models import Endorsement, EndorsementState
@@ -117,7 +117,9 @@ def _page(name: str, campaign: Campaign, **context: object) -> str:
 def yours_to_say(locale: str, token: str) -> ResponseReturnValue:
     """What the holder of this link has said: say it, say it otherwise, take it back."""
     reader = reader_by_handle(link_signer().read(YOURS, token))
-    signature = (confirmed_signature(reader.id) if reader else None) or abort(404)
+    signature = standing_signature(reader.id) if reader else None
+    if signature is None or not signature.is_confirmed:
+        abort(404)
     said = statement_of(signature.id)
     form = StatementForm(data={"statement": said.body if said else ""})
     is_leaving = request.form.get("action") == "take_back"

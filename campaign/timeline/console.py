@@ -20,11 +20,12 @@ from campaign.mailing.queries import digest_progress, is_owed, recent_wishes
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
-from campaign.timeline import operations, queries
+from campaign.timeline.drafting import operations, queries
+from campaign.timeline.drafting.queries import language_name
 from campaign.timeline.forms import TestForm, compose_form, differences
 from campaign.timeline.letters import draft_letter, test_kind
 from campaign.timeline.models import Draft
-from campaign.timeline.queries import PAGE, language_name
+from campaign.timeline.queries import PAGE, entry, mailings_by_number, published_updates
 from campaign.web import mark, marked
 from campaign.work import wake
 
@@ -52,15 +53,15 @@ def draft_or_404(campaign_id: int, draft_id: int, *, to_change: bool = False) ->
 def update_index(campaign_id: int) -> ResponseReturnValue:
     """Drafts, what is scheduled or waits for a second person, and what is published, by pages."""
     before = _before(request.args.get("before"))
-    published = queries.published_updates(campaign_id, PAGE, before)
+    published = published_updates(campaign_id, PAGE, before)
     last = published[-1] if len(published) == PAGE else None
     return render_template(
         "console/timeline/index.html",
         campaign=db.session.get_one(Campaign, campaign_id),
         drafts=[] if before else queries.open_drafts(campaign_id),
         waiting={asked.subject_id: asked for asked in open_approvals(campaign_id) if asked.act == PUBLISH},
-        updates=[queries.entry(update, current_locale()) for update in published],
-        mailings=queries.mailings_by_number(published),
+        updates=[entry(update, current_locale()) for update in published],
+        mailings=mailings_by_number(published),
         weeks=[] if before else digest_progress(campaign_id, WEEKS),
         next_url=url_for("console.update_index", campaign_id=campaign_id, before=mark(last.occurred_on, last.number))
         if last
@@ -231,8 +232,8 @@ def update_entry(campaign_id: int, draft_id: int, at: str) -> ResponseReturnValu
     """The entry of the timeline as it will look in a language, for a frame."""
     draft = draft_or_404(campaign_id, draft_id)
     with speaking(at):
-        entry = queries.draft_entry(draft, at, clock.today())
-        return _framed(render_template("console/timeline/entry.html", campaign=draft.campaign, update=entry), _ENTRY)
+        update = queries.draft_entry(draft, at, clock.today())
+        return _framed(render_template("console/timeline/entry.html", campaign=draft.campaign, update=update), _ENTRY)
 
 
 @console.get("/<int:campaign_id>/updates/draft/<int:draft_id>/letter/<locale:at>")
