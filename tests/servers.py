@@ -278,34 +278,55 @@ class Redis(_Server):
 # The SMTP sink.
 
 ACCEPT = "250 2.0.0 kept"
+GO_ON = "354 go on"
 KEEP_AND_HANG_UP = "keep and hang up"
 """Keep the letter, but close the connection before the reply: the sender cannot know."""
 HANG_UP = "hang up"
 """Close the connection before the reply, and keep nothing."""
 STALL = "stall"
 """Never reply, and keep the connection open."""
+BREAK_OFF = "break off"
+"""Ask for the letter's data and close the connection in the middle of it: the sender cannot know what is kept."""
 
 ADDRESS = re.compile(rb"<([^>]*)>")
+MESSAGE_ID = re.compile(rb"^Message-ID: *(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Received:
-    """A letter as it came over the wire; `at` is monotonic."""
+    """A letter as it came over the wire; `at` is monotonic, `visit` the number of its connection."""
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes
     at: float = field(default_factory=time.monotonic)
+    visit: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """Its Message-ID, or nothing."""
+        found = MESSAGE_ID.search(self.content.partition(b"\r\n\r\n")[0])
+        return found[1].decode() if found else ""
+
+
+@dataclass
+class Visit:
+    """One connection to the sink: from which port, and the letter that was kept last on it."""
+
+    number: int
+    port: int
+    last: Received | None = None
+    is_open: bool = True
 
 
 class SmtpSink:
     """An SMTP server in threads of this process, one a connection, which keeps what it gets.
 
-    `reply_to_connection()`, `reply_to_sender(address)`, `reply_to_recipient(address)` and `reply_to_letter(received)`
-    may be replaced: each returns a reply such as "451 4.3.0 later", or HANG_UP or STALL; the last also
-    KEEP_AND_HANG_UP. A letter is kept if the reply begins with 2. They run in the connections' threads. `latency`:
-    seconds before each reply. `tls`: "" (smtp://), "starttls" or "implicit", with a certificate that nobody trusts
-    unless told (SSL_CERT_FILE=sink.certificate).
+    `reply_to_connection()`, `reply_to_sender(address)`, `reply_to_recipient(address)`, `reply_to_data(recipients)` and
+    `reply_to_letter(received)` may be replaced: each returns a reply such as "451 4.3.0 later", or HANG_UP or STALL;
+    the last also KEEP_AND_HANG_UP, the one before it also BREAK_OFF. A letter is kept if the reply begins with 2. They
+    run in the connections' threads. `latency`: seconds before each reply. `tls`: "" (smtp://), "starttls" or
+    "implicit", with a certificate that nobody trusts unless told (SSL_CERT_FILE=sink.certificate).
     """
 
     SCHEMES = {"": "smtp", "starttls": "smtp+starttls", "implicit": "smtps"}  # noqa: RUF012 - a constant
@@ -317,10 +338,11 @@ class SmtpSink:
         self.reply_to_connection: Callable[[], str] = lambda: "220 sink"
         self.reply_to_sender: Callable[[str], str] = lambda _address: "250 2.1.0 ok"
         self.reply_to_recipient: Callable[[str], str] = lambda _address: "250 2.1.5 ok"
+        self.reply_to_data: Callable[[tuple[str, ...]], str] = lambda _recipients: GO_ON
         self.reply_to_letter: Callable[[Received], str] = lambda _received: ACCEPT
         self.letters: list[Received] = []
         self.refused: list[Received] = []
-        self.connections = 0
+        self.visits: list[Visit] = []
         self.folder = Path(tempfile.mkdtemp(prefix="sink-"))
         self.context = _tls_context(self.folder) if tls else None
         self.stopping = threading.Event()
@@ -335,6 +357,15 @@ class SmtpSink:
     def __exit__(self, *_error: object) -> None:
         self.stop()
         shutil.rmtree(self.folder)
+
+    @property
+    def connections(self) -> int:
+        """How many there were."""
+        return len(self.visits)
+
+    def visit(self, number: int) -> Visit:
+        """A connection by its number, which begins with 1."""
+        return self.visits[number - 1]
 
     @property
     def url(self) -> str:
@@ -399,17 +430,19 @@ class SmtpSink:
         is_kept = answer.startswith("2") or answer == KEEP_AND_HANG_UP
         with self._arrival:
             (self.letters if is_kept else self.refused).append(received)
+            if is_kept and received.visit:
+                self.visit(received.visit).last = received
             self._arrival.notify_all()
         return HANG_UP if answer == KEEP_AND_HANG_UP else answer
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _client = listener.accept()
+                connection, client = listener.accept()
             except OSError:  # it is closed
                 return
-            self.connections += 1
-            session = _Session(self, connection)
+            self.visits.append(Visit(len(self.visits) + 1, client[1]))
+            session = _Session(self, connection, self.visits[-1])
             self._run(session.run, session)
 
     def _run(self, work: Callable[[], None], session: "_Session | None") -> None:
@@ -423,9 +456,10 @@ class SmtpSink:
 class _Session:
     """One connection: just as much of RFC 5321 as a sender needs, without pipelining."""
 
-    def __init__(self, sink: SmtpSink, connection: socket.socket) -> None:
+    def __init__(self, sink: SmtpSink, connection: socket.socket, visit: Visit) -> None:
         self.sink = sink
         self.connection = connection
+        self.visit = visit
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
         self.is_secured = False
@@ -439,6 +473,7 @@ class _Session:
             self._say(self.sink.reply_to_connection())
             while True:
                 self._obey(self._read_to(b"\r\n"))
+        self.visit.is_open = False
         self.connection.close()
 
     def break_off(self) -> None:
@@ -494,13 +529,24 @@ class _Session:
         if not self.recipients:
             self._say("503 5.5.1 no recipient")
             return
-        self._say("354 go on")
+        answer = self.sink.reply_to_data(tuple(self.recipients))
+        self._say(GO_ON if answer == BREAK_OFF else answer)
+        if not answer.startswith(GO_ON):
+            self._go_no_further(answer)
+            return
         self.buffer[:0] = b"\r\n"  # so that the end of an empty letter is found, too
         content = self._read_to(b"\r\n.\r\n") + b"\r\n"
         content = content.replace(b"\r\n..", b"\r\n.").removeprefix(b"\r\n")  # RFC 5321, section 4.5.2
-        received = Received(self.sender, tuple(self.recipients), content)
+        received = Received(self.sender, tuple(self.recipients), content, visit=self.visit.number)
         self._reset()
         self._say(self.sink.take(received))
+
+    def _go_no_further(self, answer: str) -> None:
+        """No data is taken, or only the beginning of it."""
+        self._reset()
+        if answer == BREAK_OFF:
+            self.connection.recv(100)
+            raise ConnectionAbortedError
 
     def _reset(self) -> None:
         self.sender = ""

@@ -1,0 +1,71 @@
+"""A mailing through a storm: nobody is lost, nobody told twice, wishes are heeded; and the checks see what is wrong."""
+
+import pytest
+from sqlalchemy import text
+
+from campaign.db import db
+from tests import storm
+from tests.servers import Databases, Postgres, Redis, SmtpSink
+from tests.stack import Stack
+from tests.storm import Course, calm, inside
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_storm_on_one_machine(stack: Stack, sink: SmtpSink) -> None:
+    """SQLite and one worker."""
+    _brave(stack, sink, Course(readers=1500, kills=9, stops=1, wishes=50, rate=150), None)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_storm_on_many_machines(stack: Stack, sink: SmtpSink, postgres: Databases, redis: Redis) -> None:
+    """PostgreSQL, which is killed, too; Redis and three workers."""
+    stack.settings["CAMPAIGN_TASKS_URL"] = redis.url
+    server = postgres if isinstance(postgres, Postgres) else None
+    _brave(stack, sink, Course(readers=1500, kills=9, stops=1, wishes=50, workers=3, rate=150), server)
+
+
+def _brave(stack: Stack, sink: SmtpSink, course: Course, server: Postgres | None) -> None:
+    tally = storm.run(stack, sink, course, server)
+    print(tally)
+    assert not tally.complaints, tally
+    assert tally.spared > 10
+    assert len(tally.strikes) == course.kills + course.stops
+
+
+# Each check sees what it is there for
+
+
+WRONG = {
+    "settles_nothing": (calm(30, settled=12), "repeated"),
+    "settles_late": (calm(90, kills=1, rate=60, aimed=1), "repeated"),
+    "settles_before": (calm(90, kills=1, rate=60, aimed=1, settled=5), "lost"),
+    "fences_nothing": (calm(240, stops=1, workers=2, rate=60, aimed=1), "repeated"),
+    "ignores_wishes": (calm(150, wishes=8, rate=25), "wishes"),
+}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_worker_is_found_out(stack: Stack, sink: SmtpSink, wrong: str) -> None:
+    """The same judge, over a worker that is wrong on purpose."""
+    course, complaint = WRONG[wrong]
+    tally = storm.run(stack, sink, storm.with_wrong(course, wrong))
+    print(tally)
+    assert complaint in tally.complaints, tally
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_right_worker_is_not(stack: Stack, sink: SmtpSink) -> None:
+    """What finds the wrong ones out says nothing of the right one."""
+    tally = storm.run(stack, sink, calm(240, kills=1, stops=1, wishes=8, workers=2, rate=60))
+    assert not tally.complaints, tally
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_mailing_that_can_be_posted_twice_is_found_out(stack: Stack, sink: SmtpSink) -> None:
+    """Without the constraint, each reader is told twice."""
+    with inside(stack):
+        db.session.execute(text("ALTER TABLE mailings DROP CONSTRAINT uq_mailings_update_id"))
+        db.session.commit()
+    tally = storm.run(stack, sink, calm(60, is_published_again=True))
+    assert {"published again", "told twice"} <= tally.complaints, tally

@@ -1,0 +1,82 @@
+"""Workers that are wrong on purpose, each in one way, so that the checks of the storm are seen to fail.
+
+Each patches a function of `campaign.mailing` before anything imports it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+
+from campaign.db import db
+from campaign.mailing import operations, queries
+from campaign.mailing.models import Delivery, DeliveryState
+from campaign.mailing.operations import Outcome
+
+
+def settles_nothing() -> None:
+    """Says that it settled, and wrote nothing: the lease runs out, and the letter goes again."""
+    operations.settle = lambda *_arguments: True
+
+
+def settles_late() -> None:
+    """Settles not after each letter, but before the next claim."""
+    kept: list[tuple[Any, ...]] = []
+    settle, claim = operations.settle, operations.claim
+
+    def claim_and_settle(*arguments: Any) -> list[int]:
+        while kept:
+            settle(*kept.pop())
+        return claim(*arguments)
+
+    operations.settle = lambda *arguments: kept.append(arguments) is None
+    operations.claim = claim_and_settle
+
+
+def settles_before() -> None:
+    """Settles as sent what is about to be sent: whoever is in the batch of a killed worker gets nothing."""
+    settle, claim = operations.settle, operations.claim
+
+    def claim_as_sent(mailing_id: int | None, lease: Any, size: int, now: datetime) -> list[int]:
+        ids = claim(mailing_id, lease, size, now)
+        for delivery_id in ids:
+            settle(delivery_id, lease.owner, Outcome(DeliveryState.SENT, code=250), now)
+        return ids
+
+    operations.claim = claim_as_sent
+    operations.settle = lambda *_arguments: True
+    operations.give_back = _nothing
+
+
+def fences_nothing() -> None:
+    """Gives back what it claimed, though others have sent it since."""
+
+    def give_back(delivery_ids: Sequence[int], _owner: str, not_before: datetime) -> None:
+        due = {"state": DeliveryState.DUE, "owner": None, "lease_until": None, "not_before": not_before}
+        held = update(Delivery).where(Delivery.id.in_(delivery_ids)).values(**due)
+        db.session.execute(held.execution_options(synchronize_session=False))
+
+    operations.give_back = give_back
+
+
+def ignores_wishes() -> None:
+    """Writes to whoever was a reader when the update was published."""
+    claimed = queries.claimed
+    queries.claimed = lambda ids: [replace(row, is_wanted=True) for row in claimed(ids)]
+    queries.suppressed = lambda _keys: set()
+
+
+def _nothing(*_arguments: object) -> None:
+    """Do nothing."""
+
+
+WRONGS: tuple[Callable[[], None], ...] = (
+    settles_nothing, settles_late, settles_before, fences_nothing, ignores_wishes,
+)  # fmt: skip
+
+
+def make(name: str) -> None:
+    """Make this process's worker wrong in the way that is named."""
+    {wrong.__name__: wrong for wrong in WRONGS}[name]()
