@@ -17,6 +17,7 @@ from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 
+from campaign.config import Config
 from tests.letters_in import read
 from tests.servers import Postgres, Received, SmtpSink, until
 from tests.stack import SEE_OTHER, SIGNER, Stack, update_file
@@ -100,6 +101,7 @@ class Tally:
     lost_signatures: set[str]
     lost_letters: set[str]
     repeated: int
+    may_repeat: int
     answers: Counter[int]
 
 
@@ -124,6 +126,11 @@ def kill_at_random(stack: Stack, restarts: dict[str, Callable[[], None]], kills:
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def connections(stack: Stack) -> int:
+    """How many connections to the relay a worker has: so many letters may be in flight when it is killed."""
+    return int(getattr(Config.read(stack.environ), "relay_connections", 1))
 
 
 def restarts_of(stack: Stack, postgres: Postgres | None) -> dict[str, Callable[[], None]]:
@@ -192,5 +199,6 @@ def settle(stack: Stack, sink: SmtpSink, signers: list[Signers], owed: set[str],
         lost_signatures=signed - asked,
         lost_letters=owed - {address for address, is_asking in letters if not is_asking},
         repeated=sum(number - 1 for number in letters.values()),
+        may_repeat=(kills["worker"] + kills["database"]) * connections(stack),
         answers=sum((signer.answers for signer in signers), Counter()),
     )

@@ -1,88 +1,107 @@
 """Workers forked from a process that has imported everything, so that many can be killed in little time.
 
-`python -m tests.nursery BACK_OFF REST [WRONG]`: reads the file of a log per line, forks a worker that writes there, and
-answers with its process id. What the worker does is what `campaign worker` does, but for its waits: seconds after a
-refusal for now and after the relay was away. WRONG: one of tests/wrong.py, for a worker that is wrong on purpose.
+`python -m tests.nursery` reads an order a line (JSON: environment, log, waits, wrong), forks a worker, and answers with
+its process id. What the worker does is what `campaign worker` does, but for its waits: seconds after a refusal for now
+(BACK_OFF), and after the relay was away (RELAY_REST). `wrong`: one of tests/wrong.py, for one that is wrong on purpose.
 """
 
+import atexit
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Self
 
 from tests.servers import LOOPBACK, SmtpSink, Visit, living_processes, until
-from tests.stack import ROOT, Stack
+from tests.stack import COMPILED, ROOT, Stack
 
 PR_SET_PDEATHSIG = 1
 ESTABLISHED = "01"
-WAITS = ("BACK_OFF", "RELAY_REST")
 
 
 class Nursery:
+    """The process that forks. It ends with this one, and its workers with it."""
+
+    def __init__(self) -> None:
+        environ = os.environ | {"PYTHONPYCACHEPREFIX": str(COMPILED)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.nursery"], cwd=ROOT, env=environ, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        atexit.register(self._process.communicate)
+
+    def fork(self, order: dict[str, object]) -> int:
+        """Fork a worker; its process id."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(order)}\n".encode())
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the nursery has ended"
+        return int(answer)
+
+
+@cache
+def nursery() -> Nursery:
+    """The one of this process."""
+    return Nursery()
+
+
+@dataclass
+class Workers:
     """The workers of one installation, by name; a context that leaves none behind."""
 
-    def __init__(self, stack: Stack, back_off: float, rest: float, wrong: str = "") -> None:
-        self.stack = stack
-        self.arguments = [str(back_off), str(rest), wrong]
-        self.workers: dict[str, int] = {}
+    stack: Stack
+    waits: dict[str, float] = field(default_factory=dict)
+    wrong: str = ""
+    pids: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.nursery", *self.arguments]
-        with (self.stack.logs / "nursery.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self.stack.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-            )
+        nursery()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for name in tuple(self.workers):
+        for name in tuple(self.pids):
             self.kill9(name)
-        self._process.communicate(timeout=10)
 
     def start(self, name: str) -> None:
         """Fork a worker, and return at once."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{self.stack.logs / f'{name}.log'}\n".encode())
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, f"no nursery:\n{self.stack.log('nursery')[-3000:]}"
-        self.workers[name] = int(answer)
-
-    def is_ready(self, name: str, times: int = 1) -> bool:
-        """Whether it has said so, over all its lives."""
-        return self.stack.log(name).count("worker ready") >= times
+        log = str(self.stack.logs / f"{name}.log")
+        order = {"environ": self.stack.environ, "log": log, "waits": self.waits, "wrong": self.wrong}
+        self.pids[name] = nursery().fork(order)
 
     def has_died(self, name: str) -> bool:
         """Whether it ended by itself."""
-        return self.workers[name] not in {process.pid for process in living_processes()}
+        return self.pids[name] not in {process.pid for process in living_processes()}
 
     def kill9(self, name: str) -> None:
         """SIGKILL, and return when it is gone."""
-        pid = self.workers.pop(name)
+        pid = self.pids.pop(name)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         until(lambda: pid not in {process.pid for process in living_processes()})
 
     def stop(self, name: str) -> None:
         """SIGSTOP, and return when it stands."""
-        pid = self.workers[name]
+        pid = self.pids[name]
         os.kill(pid, signal.SIGSTOP)
         until(lambda: all(process.state == "T" for process in living_processes() if process.pid == pid))
 
     def go_on(self, name: str) -> None:
         """SIGCONT."""
-        os.kill(self.workers[name], signal.SIGCONT)
+        os.kill(self.pids[name], signal.SIGCONT)
 
     def visits(self, name: str, sink: SmtpSink) -> list[Visit]:
         """The connections to the sink that a worker has open."""
-        ports = _ports(self.workers[name], sink.port)
+        ports = _ports(self.pids[name], sink.port)
         return [visit for visit in sink.visits[-200:] if visit.is_open and visit.port in ports]
 
 
@@ -98,35 +117,30 @@ def _ports(pid: int, to: int) -> set[int]:
     return {int(line[1].partition(":")[2], 16) for line in talking}
 
 
-def main(back_off: str, rest: str, wrong: str) -> None:
+def main() -> None:
     """Fork until told nothing more; then the workers die, too."""
-    if wrong:
-        import_module("tests.wrong").make(wrong)
     command = import_module("campaign.cli").main
-    _shorten({"BACK_OFF": timedelta(seconds=float(back_off)), "RELAY_REST": timedelta(seconds=float(rest))})
+    wrong = import_module("tests.wrong")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # none stays as a zombie
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _become_worker(line.strip())
+            order = json.loads(line)
+            _become_worker(order["environ"], order["log"])
+            for name, seconds in order["waits"].items():
+                wrong.replace_everywhere(name, timedelta(seconds=seconds))
+            if order["wrong"]:
+                wrong.make(order["wrong"])
             command(["worker"])
         print(pid, flush=True)
 
 
-def _shorten(waits: dict[str, timedelta]) -> None:
-    found = set()
-    for name, module in list(sys.modules.items()):
-        for wait, length in waits.items():
-            if name.startswith("campaign.mailing") and hasattr(module, wait):
-                setattr(module, wait, length)
-                found.add(wait)
-    assert found == set(waits), f"the waits have other names now: {set(waits) - found}"
-
-
-def _become_worker(log: str) -> None:
+def _become_worker(environ: dict[str, str], log: str) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(environ)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for old, new in ((nothing, 0), (output, 1), (output, 2)):
@@ -134,4 +148,4 @@ def _become_worker(log: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -33,7 +33,8 @@ from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 from campaign.timeline.models import Update
 from campaign.timeline.operations import AlreadyPublished, add_update, publish
-from tests.nursery import Nursery
+from tests.kills import connections
+from tests.nursery import Workers
 from tests.servers import Postgres, Received, SmtpSink, Visit, until
 from tests.stack import OK, Stack, update_file
 from tests.weather import CALM, Fault, Rates, Weather, fronts
@@ -235,7 +236,7 @@ class Storm:
             sink, course.seed, course.rates, fronts(course.readers, course.seed) if course.has_fronts else [],
             course.rate,
         )  # fmt: skip
-        self.connections = int(getattr(Config.read(stack.environ), "relay_connections", 1))
+        self.connections = connections(stack)
         self.people: list[Person] = []
         self.wishes: list[Wish] = []
         self.tally = Tally(course)
@@ -244,14 +245,15 @@ class Storm:
 
     def run(self) -> Tally:
         """Fill, publish, strike, wish; let it settle; say what came of it."""
-        self.nursery = Nursery(self.stack, self.course.back_off, self.course.rest, self.course.wrong)
-        with self.nursery, inside(self.stack) as self.app:
+        waits = {"BACK_OFF": self.course.back_off, "RELAY_REST": self.course.rest}
+        self.workers = Workers(self.stack, waits, self.course.wrong)
+        with self.workers, inside(self.stack) as self.app:
             self.people = add_people(self.stack, self.course.readers)
             began = time.monotonic()
             if self.course.wishes:
                 self.stack.start_web()
             for number in range(self.course.workers):
-                self.nursery.start(f"worker{number}")
+                self.workers.start(f"worker{number}")
             self.file = update_file(self.stack.folder, kind="news", statuses={})
             self._publish()
             self._weather_it()
@@ -270,6 +272,7 @@ class Storm:
         beside = [self._beside(work) for work in (self._wish_on, self._publish_again)]
         try:
             self._strike_on()
+            beside[1].join(60)
             with suppress(TimeoutError):
                 until(self._is_done, self.course.settled, every=0.2)
                 self.tally.is_done = True
@@ -327,9 +330,9 @@ class Storm:
     def _strike(self, kind: str) -> None:
         name = "" if kind == "database" else self._victim()
         if name:
-            self.nursery.stop(name)  # what it has open does not change while we look
+            self.workers.stop(name)  # what it has open does not change while we look
             self.weather.holding.clear()
-            visits = self.nursery.visits(name, self.sink)
+            visits = self.workers.visits(name, self.sink)
             bound = len(visits) if kind == "worker" else self.connections
         else:
             visits = [visit for visit in self.sink.visits[-200:] if visit.is_open]
@@ -341,12 +344,12 @@ class Storm:
 
     def _victim(self) -> str:
         """One of the workers that are sending, if any is."""
-        names = sorted(self.nursery.workers)
-        return self.chance.choice([name for name in names if self.nursery.visits(name, self.sink)] or names)
+        names = sorted(self.workers.pids)
+        return self.chance.choice([name for name in names if self.workers.visits(name, self.sink)] or names)
 
     def _kill_worker(self, name: str) -> None:
-        self.nursery.kill9(name)
-        self.nursery.start(name)
+        self.workers.kill9(name)
+        self.workers.start(name)
 
     def _kill_database(self, _name: str) -> None:
         assert self.server is not None
@@ -356,14 +359,14 @@ class Storm:
 
     def _stop_worker(self, name: str) -> None:
         self.has_ended.wait(LEASE + 1.5)
-        self.nursery.go_on(name)
+        self.workers.go_on(name)
 
     def _revive(self) -> None:
-        for name in tuple(self.nursery.workers):
-            if self.nursery.has_died(name):
+        for name in tuple(self.workers.pids):
+            if self.workers.has_died(name):
                 self.tally.died += 1
-                self.nursery.workers.pop(name)
-                self.nursery.start(name)
+                self.workers.pids.pop(name)
+                self.workers.start(name)
 
     # Wishes, and a second publishing
 

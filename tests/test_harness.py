@@ -23,6 +23,7 @@ from campaign.db import db
 from campaign.opening import Keyring
 from tests.letters_in import read
 from tests.servers import (
+    BREAK_OFF,
     HANG_UP,
     KEEP_AND_HANG_UP,
     LOOPBACK,
@@ -36,6 +37,7 @@ from tests.servers import (
     until,
 )
 from tests.stack import Stack, campaign_file, update_file
+from tests.weather import Fault, Front, Rates, Weather, fronts
 
 LETTER = (
     b"From: a@example.org\r\nTo: b@example.org\r\nSubject: =?utf-8?q?Libertad_=E2=9C=8A?=\r\nMIME-Version: 1.0\r\n"
@@ -170,6 +172,100 @@ def test_the_sink_closes_before_the_reply(sink: SmtpSink, sender: smtplib.SMTP, 
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError)):
         _send(sender)
     assert (len(sink.letters), len(sink.refused)) == (kept, 1 - kept)
+
+
+@pytest.mark.parametrize("fault", [HANG_UP, BREAK_OFF])
+def test_the_sink_closes_before_the_end_of_the_data(sink: SmtpSink, sender: smtplib.SMTP, fault: str) -> None:
+    sink.reply_to_data = lambda _recipients: fault
+    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError, BrokenPipeError)):
+        _send(sender, content=LETTER + b"x" * 500_000)
+    assert (sink.letters, sink.refused) == ([], [])
+
+
+def test_the_sink_refuses_the_data(sink: SmtpSink, sender: smtplib.SMTP) -> None:
+    replies = iter(["451 4.3.0 later", "354 go on"])
+    sink.reply_to_data = lambda _recipients: next(replies)
+    with pytest.raises(smtplib.SMTPDataError):
+        _send(sender)
+    _send(sender)
+    assert len(sink.letters) == 1
+
+
+def test_the_sink_knows_its_connections_and_what_was_kept_last_on_each(sink: SmtpSink) -> None:
+    with smtplib.SMTP(LOOPBACK, sink.port, timeout=5) as first, smtplib.SMTP(LOOPBACK, sink.port, timeout=5) as second:
+        _send(first, "one@example.org")
+        _send(second, "two@example.org")
+        _send(first, "three@example.org", b"Subject: x\r\nMessage-ID: <7@example.org>\r\n\r\nMessage-ID: <no>\r\n")
+        ports = [first.sock.getsockname()[1], second.sock.getsockname()[1]]
+    last = [visit.last.recipients[0] for visit in sink.visits if visit.last]
+    assert last == ["three@example.org", "two@example.org"]
+    assert [visit.port for visit in sink.visits] == ports
+    assert [letter.visit for letter in sink.letters] == [1, 2, 1]
+    assert sink.letters[-1].message_id == "<7@example.org>"
+    until(lambda: not any(visit.is_open for visit in sink.visits))
+
+
+# The weather over it
+
+
+def _try(sink: SmtpSink, to: str) -> int:
+    """Send one letter on a connection of its own; the reply's code, 250 if it was taken, 0 if none came."""
+    try:
+        with smtplib.SMTP(LOOPBACK, sink.port, timeout=5) as sender:
+            _send(sender, to)
+    except smtplib.SMTPRecipientsRefused as error:
+        return next(iter(error.recipients.values()))[0]
+    except smtplib.SMTPResponseException as error:
+        return error.smtp_code
+    except (smtplib.SMTPServerDisconnected, OSError):
+        return 0
+    return 250
+
+
+ADDRESSES = [f"reader{number}@example.org" for number in range(20_000)]
+
+
+def test_the_weather_is_drawn_from_its_seed(sink: SmtpSink) -> None:
+    first, again, other = (Weather(sink, seed, Rates()) for seed in (1, 1, 2))
+    drawn = [first.fault(address, 1) for address in ADDRESSES]
+    assert drawn == [again.fault(address, 1) for address in ADDRESSES]
+    assert drawn != [other.fault(address, 1) for address in ADDRESSES]
+    for fault, rate in ((Fault.GONE, 0.01), (Fault.GREYLISTED, 0.03), (Fault.REPLY_LOST, 0.005)):
+        assert drawn.count(fault) / len(ADDRESSES) == pytest.approx(rate, rel=0.25)
+    greylisted = [address for address, fault in zip(ADDRESSES, drawn, strict=True) if fault is Fault.GREYLISTED]
+    assert all(first.fault(address, 3) is not Fault.GREYLISTED for address in greylisted)
+    gone = [address for address, fault in zip(ADDRESSES, drawn, strict=True) if fault is Fault.GONE]
+    assert all(first.fault(address, 9) is Fault.GONE for address in gone)
+    assert fronts(1000, 1) == fronts(1000, 1) != fronts(1000, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "kept"),
+    [
+        (Fault.GONE, 550, 0),
+        (Fault.GREYLISTED, 451, 0),
+        (Fault.REPLY_LOST, 0, 1),
+        (Fault.DROPPED, 0, 0),
+        (Fault.DROPPED_AT_DATA, 0, 0),
+        (Fault.REFUSED_AT_DATA, 451, 0),
+        (Fault.BROKEN_OFF, 0, 0),
+        (Fault.SLOW, 250, 1),
+    ],
+)
+def test_the_weather_is_what_the_sender_meets(sink: SmtpSink, fault: Fault, code: int, kept: int) -> None:
+    weather = Weather(sink, 1, Rates())
+    address = next(address for address in ADDRESSES if weather.fault(address, 1) is fault)
+    assert (_try(sink, address), len(sink.letters)) == (code, kept)
+    assert [(answer.address, answer.attempt, answer.fault) for answer in weather.answers] == [(address, 1, fault)]
+    assert weather.unanswered == (sink.letters if fault is Fault.REPLY_LOST else [])
+
+
+@pytest.mark.parametrize(("fault", "code"), [(Fault.TURNED_AWAY, 421), (Fault.DISK_FULL, 452)])
+def test_a_front_befalls_everybody_and_passes(sink: SmtpSink, fault: Fault, code: int) -> None:
+    weather = Weather(sink, 1, Rates(*[0.0] * 8), [Front(1, 0.5, fault)])
+    assert [_try(sink, address) for address in ADDRESSES[:3]] == [250, code, code]
+    until(lambda: _try(sink, ADDRESSES[3]) == 250)
+    assert weather.coming == []
 
 
 def test_the_sink_stalls(sink: SmtpSink) -> None:

@@ -67,5 +67,6 @@ def test_a_mailing_that_can_be_posted_twice_is_found_out(stack: Stack, sink: Smt
     with inside(stack):
         db.session.execute(text("ALTER TABLE mailings DROP CONSTRAINT uq_mailings_update_id"))
         db.session.commit()
-    tally = storm.run(stack, sink, calm(60, is_published_again=True))
+    tally = storm.run(stack, sink, calm(60, is_published_again=True, settled=30))
+    print(tally)
     assert {"published again", "told twice"} <= tally.complaints, tally

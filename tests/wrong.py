@@ -1,8 +1,9 @@
 """Workers that are wrong on purpose, each in one way, so that the checks of the storm are seen to fail.
 
-Each patches a function of `campaign.mailing` before anything imports it.
+Each replaces a function of `campaign.mailing`, wherever a module of it has that name.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from campaign.mailing.operations import Outcome
 
 def settles_nothing() -> None:
     """Says that it settled, and wrote nothing: the lease runs out, and the letter goes again."""
-    operations.settle = lambda *_arguments: True
+    replace_everywhere("settle", lambda *_arguments: True)
 
 
 def settles_late() -> None:
@@ -31,8 +32,8 @@ def settles_late() -> None:
             settle(*kept.pop())
         return claim(*arguments)
 
-    operations.settle = lambda *arguments: kept.append(arguments) is None
-    operations.claim = claim_and_settle
+    replace_everywhere("settle", lambda *arguments: kept.append(arguments) is None)
+    replace_everywhere("claim", claim_and_settle)
 
 
 def settles_before() -> None:
@@ -45,9 +46,9 @@ def settles_before() -> None:
             settle(delivery_id, lease.owner, Outcome(DeliveryState.SENT, code=250), now)
         return ids
 
-    operations.claim = claim_as_sent
-    operations.settle = lambda *_arguments: True
-    operations.give_back = _nothing
+    replace_everywhere("claim", claim_as_sent)
+    replace_everywhere("settle", lambda *_arguments: True)
+    replace_everywhere("give_back", lambda *_arguments: None)
 
 
 def fences_nothing() -> None:
@@ -58,23 +59,28 @@ def fences_nothing() -> None:
         held = update(Delivery).where(Delivery.id.in_(delivery_ids)).values(**due)
         db.session.execute(held.execution_options(synchronize_session=False))
 
-    operations.give_back = give_back
+    replace_everywhere("give_back", give_back)
 
 
 def ignores_wishes() -> None:
     """Writes to whoever was a reader when the update was published."""
     claimed = queries.claimed
-    queries.claimed = lambda ids: [replace(row, is_wanted=True) for row in claimed(ids)]
-    queries.suppressed = lambda _keys: set()
-
-
-def _nothing(*_arguments: object) -> None:
-    """Do nothing."""
+    replace_everywhere("claimed", lambda ids: [replace(row, is_wanted=True) for row in claimed(ids)])
+    replace_everywhere("suppressed", lambda _keys: set())
 
 
 WRONGS: tuple[Callable[[], None], ...] = (
     settles_nothing, settles_late, settles_before, fences_nothing, ignores_wishes,
 )  # fmt: skip
+
+
+def replace_everywhere(name: str, replacement: object) -> None:
+    """Give a name of `campaign.mailing` another meaning in all of its modules; fails if there is none of this name."""
+    modules = [module for key, module in sys.modules.items() if key.startswith("campaign.mailing")]
+    having = [module for module in modules if hasattr(module, name)]
+    assert having, f"campaign.mailing has no {name} any more"
+    for module in having:
+        setattr(module, name, replacement)
 
 
 def make(name: str) -> None:
