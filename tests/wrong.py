@@ -4,7 +4,7 @@ Each replaces a function of `campaign.mailing`, wherever a module of it has that
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from campaign.mailing.operations import Outcome
 
 def settles_nothing() -> None:
     """Says that it settled, and wrote nothing: the lease runs out, and the letter goes again."""
-    replace_everywhere("settle", lambda *_arguments: True)
+    replace_everywhere("settle", lambda outcomes, *_rest: len(outcomes))
 
 
 def settles_late() -> None:
@@ -27,12 +27,16 @@ def settles_late() -> None:
     kept: list[tuple[Any, ...]] = []
     settle, claim = operations.settle, operations.claim
 
+    def settle_later(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
+        kept.append((dict(outcomes), owner, now))
+        return len(outcomes)
+
     def claim_and_settle(*arguments: Any) -> list[int]:
         while kept:
             settle(*kept.pop())
         return claim(*arguments)
 
-    replace_everywhere("settle", lambda *arguments: kept.append(arguments) is None)
+    replace_everywhere("settle", settle_later)
     replace_everywhere("claim", claim_and_settle)
 
 
@@ -42,12 +46,11 @@ def settles_before() -> None:
 
     def claim_as_sent(mailing_id: int | None, lease: Any, size: int, now: datetime) -> list[int]:
         ids = claim(mailing_id, lease, size, now)
-        for delivery_id in ids:
-            settle(delivery_id, lease.owner, Outcome(DeliveryState.SENT, code=250), now)
+        settle({delivery_id: Outcome(DeliveryState.SENT, code=250) for delivery_id in ids}, lease.owner, now)
         return ids
 
     replace_everywhere("claim", claim_as_sent)
-    replace_everywhere("settle", lambda *_arguments: True)
+    replace_everywhere("settle", lambda outcomes, *_rest: len(outcomes))
     replace_everywhere("give_back", lambda *_arguments: None)
 
 
