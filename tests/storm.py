@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from itertools import pairwise
 from secrets import token_bytes
-from typing import TypeVar
 
 from flask import Flask
 from sqlalchemy import insert, select
@@ -38,8 +37,6 @@ from tests.nursery import Workers
 from tests.servers import Postgres, Received, SmtpSink, Visit, until
 from tests.stack import OK, Stack, update_file
 from tests.weather import CALM, Fault, Rates, Weather, fronts
-
-T = TypeVar("T")
 
 LEASE = 3
 """Seconds; a batch takes one, and a slow reply less than one more."""
@@ -182,6 +179,13 @@ class Tally:
         }
         return {word for word, is_so in found.items() if is_so}
 
+    def _told(self, repeat: Repeat) -> str:
+        """When and on which connections a letter came twice, in seconds after each strike that was near."""
+        near = [f"{one.kind} {one.name} {repeat.first.at - one.began:+.2f} {repeat.second.at - one.began:+.2f} "
+                f"on {[visit.number for visit in one.visits]}, {one.ended - one.began:.1f} s"
+                for one in self.strikes if abs(repeat.first.at - one.began) < 10]  # fmt: skip
+        return f"on {repeat.first.visit} and {repeat.second.visit}: {'; '.join(near)}"
+
     def __str__(self) -> str:
         struck = Counter(strike.kind for strike in self.strikes)
         by_kind = {
@@ -201,6 +205,7 @@ class Tally:
             f"wishes {self.wishes}: {self.spared} spared, {len(self.too_late)} too late, "
             f"the slowest heeded after {self.slowest_wish:.2f} s",
             f"told twice {len(self.told_twice)}; second publishing: {self.second_publishing or 'none'}",
+            *(f"  unexplained: {self._told(repeat)}" for repeat in self.unexplained[:20]),
             f"weather {dict(sorted(self.weather.items()))}",
             f"states {dict(sorted(self.states.items()))}, wrong {len(self.wrong_states)}",
             f"paused and resumed {self.resumed}, workers that ended by themselves {self.died}",
@@ -385,17 +390,17 @@ class Storm:
             self._wish(person, chance.choice(("unsubscribe", "suppress")))
 
     def _wish(self, person: Person, kind: str) -> None:
-        def is_acknowledged() -> bool:
+        def is_acknowledged() -> bool | None:
             if kind == "suppress":
                 operations.suppress(person.suppression_key, "bounced", clock.now())
                 db.session.commit()
                 return True
             with suppress(OSError, HTTPException):
-                return self.stack.post(person.unsubscribe).status == OK
-            return False
+                return self.stack.post(person.unsubscribe).status == OK or None
+            return None
 
-        self._insist(is_acknowledged)
-        self.wishes.append(Wish(person.address, kind, time.monotonic()))
+        if self._insist(is_acknowledged):
+            self.wishes.append(Wish(person.address, kind, time.monotonic()))
 
     def _publish_again(self) -> None:
         """By command and by calling the operations: each must be refused; and spreading once more makes nothing."""
@@ -403,18 +408,14 @@ class Storm:
             return
         self._await_letters(self.course.readers // 3, 60)
         for again in (self._command_again, self._operation_again, self._posting_again, self._spreading_again):
-            if not self._insist(again):
+            if self._insist(again) is not True:
                 self.tally.second_publishing.append(again.__name__)
 
-    def _command_again(self) -> str:
-        """What it answered, however often the database is away meanwhile."""
-        finished = until(lambda: self._definite(self.stack.try_run("publish", str(self.file), "--yes")), 60)
-        return "refused" if "already" in finished else ""
-
-    @staticmethod
-    def _definite(finished: object) -> str:
-        said = f"{getattr(finished, 'output', '')}{getattr(finished, 'errors', '')}"
-        return said if "already" in said or "Published as" in said else ""
+    def _command_again(self) -> bool | None:
+        finished = self.stack.try_run("publish", str(self.file), "--yes")
+        if "already" in finished.errors:
+            return True
+        return False if finished.status == 0 else None  # the database was away
 
     def _operation_again(self) -> bool:
         update = db.session.scalars(select(Update).order_by(Update.id.desc()).limit(1)).one()
@@ -441,18 +442,16 @@ class Storm:
         db.session.commit()
         return True
 
-    def _insist(self, action: Callable[[], T]) -> T:
-        """Until the database answers."""
+    def _insist(self, action: Callable[[], bool | None]) -> bool | None:
+        """Until there is an answer; None if the run has ended before. The database may be away meanwhile."""
         while True:
-            try:
-                if answer := action():
+            with suppress(OperationalError):
+                if (answer := action()) is not None:
                     return answer
-            except OperationalError:
-                pass
             with suppress(OperationalError):
                 db.session.rollback()
             if self.has_ended.wait(0.05):
-                return answer
+                return None
 
     # What came of it
 

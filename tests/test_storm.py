@@ -58,6 +58,7 @@ def test_a_wrong_worker_is_found_out(stack: Stack, sink: SmtpSink, wrong: str) -
 def test_a_right_worker_is_not(stack: Stack, sink: SmtpSink) -> None:
     """What finds the wrong ones out says nothing of the right one."""
     tally = storm.run(stack, sink, calm(240, kills=1, stops=1, wishes=8, workers=2, rate=60))
+    print(tally)
     assert not tally.complaints, tally
 
 
