@@ -14,6 +14,7 @@ from pathlib import Path
 from tests import kills, storm
 from tests.servers import Postgres, Redis, SmtpSink
 from tests.stack import Stack, campaign_file
+from tests.tally import Course
 
 SECONDS_A_KILL = 4
 """The relay is so slow that a mailing lasts for all of its kills."""
@@ -61,7 +62,7 @@ def _sign(options: argparse.Namespace, stack: Stack, sink: SmtpSink, server: Pos
 
 
 def _mail(options: argparse.Namespace, stack: Stack, sink: SmtpSink, server: Postgres | None) -> bool:
-    course = storm.Course(
+    course = Course(
         readers=options.readers,
         kills=options.kills,
         stops=options.kills // 15,

@@ -1,5 +1,7 @@
 """A mailing through a storm: nobody is lost, nobody told twice, wishes are heeded; and the checks see what is wrong."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -7,7 +9,8 @@ from campaign.db import db
 from tests import storm
 from tests.servers import Databases, Postgres, Redis, SmtpSink
 from tests.stack import Stack
-from tests.storm import Course, calm, inside
+from tests.storm import inside
+from tests.tally import Course, calm
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -49,7 +52,7 @@ WRONG = {
 def test_a_wrong_worker_is_found_out(stack: Stack, sink: SmtpSink, wrong: str) -> None:
     """The same judge, over a worker that is wrong on purpose."""
     course, complaint = WRONG[wrong]
-    tally = storm.run(stack, sink, storm.with_wrong(course, wrong))
+    tally = storm.run(stack, sink, replace(course, wrong=wrong))
     print(tally)
     assert complaint in tally.complaints, tally
 
