@@ -14,7 +14,7 @@ PATIENCE = 2.0
 """Seconds after which a wish must be heeded, whatever was claimed before it."""
 
 SETTLED = 120
-"""Seconds after the last kill within which everything must have settled."""
+"""Seconds after the last kill, and without another letter, within which everything must have settled."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Course:
 
     `rate`: letters a second that the relay takes, so that kills come in mid-mailing; `aimed`: which part of the kills
     waits until all connections have a letter in flight; `back_off`, `rest`: the worker's own waits, in seconds;
-    `settled`: seconds after the last kill within which everything must have settled.
+    `settled`: seconds after the last kill, and without another letter, within which everything must have settled.
     """
 
     readers: int

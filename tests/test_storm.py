@@ -39,9 +39,9 @@ def _brave(stack: Stack, sink: SmtpSink, course: Course, server: Postgres | None
 
 
 WRONG = {
-    "settles_nothing": (calm(30, settled=12), "repeated"),
+    "settles_nothing": (calm(30, settled=15), "repeated"),
     "settles_late": (calm(90, kills=1, rate=60, aimed=1), "repeated"),
-    "settles_before": (calm(90, kills=1, rate=60, aimed=1, settled=5), "lost"),
+    "settles_before": (calm(90, kills=1, rate=60, aimed=1, settled=9), "lost"),
     "fences_nothing": (calm(240, stops=1, workers=2, rate=60, aimed=1), "repeated"),
     "ignores_wishes": (calm(150, wishes=8, rate=25), "wishes"),
 }
