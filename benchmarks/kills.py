@@ -16,7 +16,7 @@ from tests.servers import Postgres, Redis, SmtpSink
 from tests.stack import Stack, campaign_file
 from tests.tally import Course
 
-SECONDS_A_KILL = 4
+SECONDS_A_KILL = 3
 """The relay is so slow that a mailing lasts for all of its kills."""
 
 
