@@ -88,7 +88,7 @@ class Storm:
             self.file = update_file(self.stack.folder, kind="news", statuses={})
             self._publish()
             self._weather_it()
-            states = db.session.execute(select(Reader.fingerprint, Delivery.state).join(Delivery.reader)).tuples().all()
+            states = db.session.execute(select(Reader.fingerprint, Delivery.state).join(Delivery.reader)).all()
             Judge(self.tally, self.people, self.wishes, self.sink.letters, self.weather, states).judge()
             self.tally.seconds = time.monotonic() - began
             self.tally.last_letter = max((letter.at for letter in self.sink.letters), default=began) - began

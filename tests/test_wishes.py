@@ -21,9 +21,9 @@ from campaign.sealing import EmailAddress
 from campaign.signing.models import Signature
 from campaign.signing.operations import confirm
 from campaign.timeline.digest.queries import due_mondays, week_before
+from campaign.timeline.drafting.queries import needs_second
 from campaign.timeline.models import Draft, Update
 from campaign.timeline.operations import UpdateDraft, add_update, publish, retract
-from campaign.timeline.queries import needs_second
 from tests.letters_in import Letter, read
 from tests.servers import ACCEPT
 from tests.stack import SIGNER
