@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import ScalarSelect, case, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from campaign.db import db
 from campaign.ledger.models import GROWTH, Change, DueEntry, LedgerEntry
@@ -47,18 +48,24 @@ def history(campaign_id: int) -> History:
 
 
 def signer_number(campaign_id: int, commitment: bytes) -> int | None:
-    """The count that a signature made when it was added; foretold while its entry is still owed."""
-    entered = select(LedgerEntry.count).where(LedgerEntry.commitment == commitment, LedgerEntry.change == Change.ADDED)
-    found = db.session.scalar(entered)
-    return found if found is not None else _foretold_number(campaign_id, commitment)
+    """The count that a signature made when it was added; foretold while its entry is still owed.
+
+    One statement, which sees one state of the database: between two of them what is owed may be entered.
+    """
+    entered = _added(LedgerEntry, LedgerEntry.count, commitment)
+    newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == campaign_id)
+    newest = newest.order_by(LedgerEntry.number.desc()).limit(1)
+    earlier = select(_sum_of_steps(DueEntry)).where(
+        DueEntry.campaign_id == campaign_id, DueEntry.id <= _added(DueEntry, DueEntry.id, commitment)
+    )
+    foretold = func.coalesce(newest.scalar_subquery(), 0) + earlier.scalar_subquery()
+    return db.session.scalar(select(func.coalesce(entered, foretold)))
 
 
-def _foretold_number(campaign_id: int, commitment: bytes) -> int | None:
-    due = db.session.scalar(select(DueEntry).where(DueEntry.commitment == commitment, DueEntry.change == Change.ADDED))
-    if due is None:
-        return None
-    earlier = select(_sum_of_steps(DueEntry)).where(DueEntry.campaign_id == campaign_id, DueEntry.id <= due.id)
-    return public_count(campaign_id) + (db.session.scalar(earlier) or 0)
+def _added(
+    model: type[LedgerEntry] | type[DueEntry], column: InstrumentedAttribute[int], commitment: bytes
+) -> ScalarSelect[int]:
+    return select(column).where(model.commitment == commitment, model.change == Change.ADDED).scalar_subquery()
 
 
 def recount(campaign_id: int) -> int:
