@@ -14,7 +14,7 @@ run: .venv/ready $(LOCALES:.po=.mo)
 test: .venv/ready $(LOCALES:.po=.mo)
 	@tests/install-needs
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses 2
 
 check: .venv/ready $(LOCALES:.po=.mo)
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from campaign.db import db
 from campaign.opening import Keyring
 from campaign.organizers.models import Role
 from campaign.signing.counting.tasks import count_signatures
-from campaign.timeline.operations import begin_draft
+from campaign.timeline.drafting.operations import begin_draft
 from tests.organizers_in import Organizers, token_in
 from tests.stack import Stack
 

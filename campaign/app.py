@@ -56,6 +56,8 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=config.secret(SESSION_KEY),
         PUBLIC_URL=config.public_url,
+        MAIL_FROM_CAMPAIGN=config.mail_from_campaign,
+        FORGOTTEN_DAYS_AFTER_REMINDER=config.forget_after_days - config.remind_after_days,
         METRICS_TOKEN=config.metrics_token,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +20,16 @@ from limits import parse_many
 from campaign.errors import Misconfigured
 
 SETTINGS_FILE = "settings.env"
-UNSET = ""
-"""The value of a setting that may be left out."""
+NOTHING = ""
+"""The default of a setting that may be left out."""
+MOST_LOCAL, TOKEN = 64, 33
+"""Characters of a local part (RFC 5321, section 4.5.3.1.1), and those of them that a letter's number takes."""
+
+LINK_DAYS = 3
+"""So long the link works that confirms."""
+
+LONGEST_SLUG, LONGEST_LOCAL_PART = 63, 64
+"""Of a campaign's place in addresses; of what stands before the @ (RFC 5321, section 4.5.3.1.1)."""
 
 T = TypeVar("T")
 
@@ -34,6 +43,18 @@ class Resend(StrEnum):
 
 
 @dataclass(frozen=True)
+class WarmUp:
+    """The first days of a relay that nobody knows yet: so many letters of mailings on the first, then twice as many."""
+
+    first_day: date
+    first_letters: int
+
+    def letters(self, day: date) -> int:
+        """How many letters of mailings may go on a day."""
+        return self.first_letters << min(40, max(0, (day - self.first_day).days))
+
+
+@dataclass(frozen=True)
 class Config:
     """What an installation decides. Read with `Config.read()`; times in seconds."""
 
@@ -44,6 +65,9 @@ class Config:
     limits_url: str = field(repr=False)
     smtp_url: str = field(repr=False)
     mail_from: str
+    bounce_address: str
+    bounce_imap_url: str = field(repr=False)
+    mail_from_campaign: str
     is_demo: bool
     proxies: int
     limit_per_client: str
@@ -53,7 +77,12 @@ class Config:
     relay_connections: int
     relay_letters: int
     resend_uncertain: Resend
+    relay_rate: float
+    domain_rate: float
+    warm_up: WarmUp | None
     lease_seconds: float
+    remind_after_days: int
+    forget_after_days: int
     metrics_token: str = field(repr=False)
     dkim_selector: str
 
@@ -73,6 +102,9 @@ class Config:
             limits_url=read("LIMITS_URL", _one_of_schemes("memory", "redis", "rediss"), "memory://"),
             smtp_url=read("SMTP_URL", _relay, None),
             mail_from=read("MAIL_FROM", _mail_address, None),
+            bounce_address=read("BOUNCE_ADDRESS", _bounce_address, NOTHING),
+            bounce_imap_url=read("BOUNCE_IMAP_URL", _mailbox, NOTHING),
+            mail_from_campaign=read("MAIL_FROM_CAMPAIGN", _pattern_of_addresses, NOTHING),
             is_demo=read("DEMO", _yes_or_no, "no"),
             proxies=read("PROXIES", _whole_number, "0"),
             limit_per_client=read("LIMIT_PER_CLIENT", _rate, "240 per hour"),
@@ -81,11 +113,21 @@ class Config:
             smtp_timeout=read("SMTP_TIMEOUT", _some_seconds, "30"),
             relay_connections=read("RELAY_CONNECTIONS", _positive_number, "4"),
             relay_letters=read("RELAY_LETTERS", _positive_number, "200"),
+            relay_rate=read("RELAY_RATE", _letters_a_second, "0"),
+            domain_rate=read("DOMAIN_RATE", _letters_a_second, "0"),
+            warm_up=read("WARM_UP", _warm_up, "no"),
             resend_uncertain=read("RESEND_UNCERTAIN", _resend, "asked"),
             lease_seconds=read("LEASE_SECONDS", _some_seconds, "120"),
-            metrics_token=read("METRICS_TOKEN", _token, UNSET),
-            dkim_selector=read("DKIM_SELECTOR", _selector, UNSET),
+            remind_after_days=read("REMIND_AFTER_DAYS", _whole_number, "2"),
+            forget_after_days=read("FORGET_AFTER_DAYS", _whole_number, "7"),
+            metrics_token=read("METRICS_TOKEN", _token, NOTHING),
+            dkim_selector=read("DKIM_SELECTOR", _selector, NOTHING),
         )
+
+    def __post_init__(self) -> None:
+        """Refuse settings that do not fit together."""
+        _check_days(self.remind_after_days, self.forget_after_days)
+        _check_domains(self.mail_from, self.mail_from_campaign)
 
     @staticmethod
     def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -197,11 +239,76 @@ def _token(text: str) -> str:
     return text
 
 
+def _bounce_address(text: str) -> str:
+    """Give the address to which letters come back, such as CAMPAIGN_BOUNCE_ADDRESS=bounces@letters.example.org: \
+before the @ letters, digits, dots and hyphens, 31 at most; not unsubscribe, which stands beside it."""
+    local, _at, domain = text.lower().partition("@")
+    fits = re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", local) and ".." not in local
+    if text and not (fits and len(local) + TOKEN <= MOST_LOCAL and local != "unsubscribe" and _HOST.fullmatch(domain)):
+        raise ValueError(text)
+    return text.lower()
+
+
+_HOST = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def _mailbox(text: str) -> str:
+    """Give the mailbox of what comes back, such as imaps://user:password@imap.example.org/INBOX"""
+    url = urlsplit(text)
+    if text and (url.scheme != "imaps" or not (url.hostname and url.username and url.password) or url.port == 0):
+        raise ValueError(text)
+    return text
+
+
 def _selector(text: str) -> str:
     """Give the name under which the relay's DKIM key stands in DNS, such as 2026 for 2026._domainkey.example.org"""
     if text and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", text, re.IGNORECASE):
         raise ValueError(text)
     return text
+
+
+def _pattern_of_addresses(text: str) -> str:
+    """Give each campaign's sender, such as CAMPAIGN_MAIL_FROM_CAMPAIGN={slug}@letters.example.org"""
+    if not text:
+        return text
+    local, _at, domain = text.partition("@")
+    longest = local.replace("{slug}", "s" * LONGEST_SLUG)
+    fits = local.count("{slug}") == 1 and len(longest) <= LONGEST_LOCAL_PART and _DOMAIN.fullmatch(domain)
+    if not fits or not _LOCAL_PART.fullmatch(longest):
+        raise ValueError(text)
+    return text
+
+
+def _check_days(remind_after: int, forget_after: int) -> None:
+    if forget_after < LINK_DAYS or forget_after <= remind_after:
+        raise Misconfigured(
+            f"CAMPAIGN_FORGET_AFTER_DAYS is {forget_after}, which does not fit. Give at least {LINK_DAYS}, the days "
+            f"that a link works, and more than CAMPAIGN_REMIND_AFTER_DAYS, which is {remind_after}."
+        )
+
+
+def _check_domains(sender: str, pattern: str) -> None:
+    """The domain that letters come from and that of bounces are to be of one organisation (RFC 7489, section 3.1)."""
+    domains = [parseaddr(address)[1].rpartition("@")[2] for address in (sender, pattern)]
+    if pattern and organisational(domains[0]) != organisational(domains[1]):
+        raise Misconfigured(
+            f"CAMPAIGN_MAIL_FROM_CAMPAIGN is {pattern!r}, which does not fit. Give a domain of the same organisation "
+            f"as that of CAMPAIGN_MAIL_FROM, {domains[0]}: that one, one above it, below it or beside it."
+        )
+
+
+def organisational(domain: str) -> str:
+    """The part of a domain that its owner registered: the last two labels, three where countries have inner ones."""
+    labels = domain.lower().rstrip(".").split(".")
+    is_inner = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _INNER
+    return ".".join(labels[-3:] if is_inner else labels[-2:])
+
+
+_INNER = frozenset(("ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "mil", "ne", "net", "nom", "or", "org", "sch"))
+"""Under a country's domain names are registered below these, as in example.co.uk."""
+
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 
 
 def _rate(text: str) -> str:
@@ -230,6 +337,19 @@ def _positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def _warm_up(text: str) -> WarmUp | None:
+    """Give the first day and its number of letters, such as 2027-01-31 500, or no."""
+    if text.lower() == "no":
+        return None
+    day, letters = text.split()
+    return WarmUp(date.fromisoformat(day), _positive_number(letters))
+
+
+def _letters_a_second(text: str) -> float:
+    """Give a number of letters a second; 0 for no limit."""
+    return _seconds(text)
 
 
 def _resend(text: str) -> Resend:

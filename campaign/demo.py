@@ -18,8 +18,8 @@ from campaign.sealing import EmailAddress, binding
 from campaign.signing.operations import Answering, Request, confirm, sign
 from campaign.signing.queries import pending_signatures
 from campaign.signing.tasks import unveil_names
+from campaign.statements.cases import waiting_statements
 from campaign.statements.operations import approve, propose
-from campaign.statements.queries import waiting_statements
 
 FOLDER = Path(__file__).parent / "demo"
 CAMPAIGNS = ("release-amin", "karachi-eleven", "release-amar-fayaz")

@@ -1,6 +1,6 @@
 """Locales: which there are, which one a request speaks, and numbers, dates and countries in it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -64,6 +64,14 @@ def speak(locale: str) -> None:
 def known_locale(code: str | None) -> str:
     """The code itself if it is one of ours, else the default."""
     return code if code in LOCALES else DEFAULT_LOCALE
+
+
+def fall_back(wanted: str, languages: Sequence[str], written: Collection[str]) -> str | None:
+    """In which language to say something that is written in some: the one wanted, else the first of the campaign's.
+
+    Else the first in which it is written; None where it is written in none. This is the one rule for pages and letters.
+    """
+    return next((locale for locale in (wanted, *languages, *written) if locale in written), None)
 
 
 def direction(locale: str) -> str:

@@ -16,6 +16,10 @@ from campaign.sealing import PUBLIC_KEY, SUITE, EmailAddress, Sealer
 
 PRIVATE_KEY = "sealing.private"
 PEPPER = "pepper"
+MAC = 14
+"""Bytes of the HMAC in a token that stands in an address: as many as a local part has room for."""
+MOST_TOKEN = 64
+"""Characters of a local part (RFC 5321, section 4.5.3.1.1)."""
 
 
 class CannotOpen(Exception):
@@ -54,6 +58,10 @@ class Keyring:
         """32 bytes that stand for an address on one day, to count the letters it got."""
         return self._mac("allowance", day.isoformat(), address.canonical)
 
+    def domain_key(self, domain: str) -> bytes:
+        """32 bytes that stand for a receiving domain, to keep its pace; "" stands for the relay."""
+        return self._mac("domain", domain.lower())
+
     def link_token(self, purpose: str, seed: bytes) -> str:
         """The unguessable token of a mailed link.
 
@@ -65,6 +73,22 @@ class Keyring:
     def message_id(self, delivery_id: int) -> str:
         """The left part of a delivery's Message-ID: the same at every attempt, telling nothing."""
         return self._mac("message-id", str(delivery_id)).hex()[:32]
+
+    def address_token(self, purpose: str, content: bytes) -> str:
+        """What the local part of an address of ours carries: content and an HMAC, in base32, as relays fold case."""
+        mac = self._mac(purpose, content.hex())[:MAC]
+        return base64.b32encode(content + mac).decode().rstrip("=").lower()
+
+    def read_address_token(self, purpose: str, token: str) -> bytes | None:
+        """The content of a token of ours, in whatever case it came back; None for any other."""
+        if len(token) > MOST_TOKEN or not token.isascii():
+            return None
+        try:
+            plain = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+        except ValueError:
+            return None
+        content, mac = plain[:-MAC], plain[-MAC:]
+        return content if hmac.compare_digest(mac, self._mac(purpose, content.hex())[:MAC]) else None
 
     def _mac(self, purpose: str, *parts: str) -> bytes:
         text = "\0".join((purpose, *parts))

@@ -176,7 +176,6 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "asset": asset,
         "here": here,
         "public_url": public_url,
-        "has_endpoint": lambda name: name in app.view_functions,
         "is_demo": config.is_demo,
         "locales": list(LOCALES.items()),
     }

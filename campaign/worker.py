@@ -19,6 +19,7 @@ from campaign.limits import forget_keys
 from campaign.logs import told
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.operations import forget_allowances, forget_unconfirmed
+from campaign.mailing.pacing import forget_paces
 from campaign.mailing.sending import Sender
 from campaign.mailing.tasks import scrub, spread_mailings, tidy
 from campaign.opening import Keyring
@@ -32,6 +33,8 @@ from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
 from campaign.signing.paper.operations import forget_files
 from campaign.signing.paper.tasks import check_paper, import_paper
+from campaign.signing.reminding.queries import Patience
+from campaign.signing.reminding.tasks import remind
 from campaign.signing.tasks import ANSWERS, find_signature, open_intake, resend_confirmation, unveil_names
 from campaign.statements import letters as statement_letters
 from campaign.statements.operations import (
@@ -44,6 +47,8 @@ from campaign.statements.operations import (
 )
 from campaign.statements.tasks import open_endorsements
 from campaign.timeline import letters as timeline_letters
+from campaign.timeline.digest.letters import week as week_letter
+from campaign.timeline.digest.tasks import post_digests
 from campaign.timeline.tasks import publish_due
 from campaign.watching.tasks import Heart
 from campaign.work import Drain, Engine
@@ -53,18 +58,23 @@ THREADS = 3
 STOP_SECONDS = 20.0
 """Letters that are on their way when the worker is told to stop get this time to be settled."""
 
-SWEPT = ("intake", "names", "endorsements", "ledger", "publishing", "mailings", "letters", "errands", "tidy")
-FORGET_EVERY = timedelta(minutes=10)
+SWEPT = (
+    "intake", "names", "endorsements", "ledger", "publishing", "mailings", "reminders", "letters", "errands", "tidy",
+)  # fmt: skip
+SELDOM = timedelta(minutes=10)
 
 LETTERS = {
     "confirm_signature": LetterKind(signing_letters.confirm_signature, is_shared=True),
     "confirm_follow": LetterKind(signing_letters.confirm_follow, is_shared=True),
+    "remind_signature": LetterKind(signing_letters.remind_signature, is_shared=True),
+    "remind_follow": LetterKind(signing_letters.remind_follow, is_shared=True),
     "already_signed": LetterKind(signing_letters.already_signed, is_shared=True),
     "already_follows": LetterKind(signing_letters.already_follows, is_shared=True),
     "statement_published": LetterKind(statement_letters.statement_published),
     "confirm_endorsement": LetterKind(statement_letters.confirm_endorsement, is_shared=True),
     "endorsement_published": LetterKind(statement_letters.endorsement_published),
     "update": LetterKind(timeline_letters.update),
+    "digest": LetterKind(week_letter),
     **timeline_letters.TESTS,
     "invitation": LetterKind(organizer_letters.invitation, is_shared=True),
     "added": LetterKind(organizer_letters.added),
@@ -98,10 +108,11 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self.app = create_app(config)
         self.keys = Keyring.read(config)
+        self.patience = Patience(timedelta(config.remind_after_days), timedelta(config.forget_after_days))
         with self.app.app_context():
             self.sender = Sender(config, self.keys, LETTERS)
             _settle_for_less_than_every_flush()
-        self.forget_at = clock.now()
+        self.seldom_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
         self.heart = Heart(self.app, self._doing)
         self.engine.drains = {name: Drain(self._in_context(name, run)) for name, run in self.runs().items()}
@@ -114,12 +125,14 @@ class Worker:
             "endorsements": lambda: open_endorsements(self.keys),
             "ledger": append_entries,
             "publishing": self._publish,
+            "digests": self._post_digests,
+            "reminders": lambda: remind(self.keys, self.patience),
             "mailings": self._spread,
             "errands": self._run_errands,
             "letters": self.sender.send_due,
             "scrub": scrub,
             "tidy": tidy,
-            "forget": _forget,
+            "forget": lambda: _forget(self.patience.forget_after),
             "statistics": count_signatures,
         }
 
@@ -150,6 +163,10 @@ class Worker:
         if publish_due():
             self.engine.wake("mailings")
 
+    def _post_digests(self) -> None:
+        if post_digests():
+            self.engine.wake("mailings")
+
     def _spread(self) -> None:
         spread_mailings()
         self.engine.wake("letters")
@@ -162,8 +179,9 @@ class Worker:
         """Run the drains once: where a wake-up came through this finds nothing, where one was lost it heals."""
         for name in SWEPT:
             self.engine.drains[name]()
-        if clock.now() >= self.forget_at:
-            self.forget_at = clock.now() + FORGET_EVERY
+        if clock.now() >= self.seldom_at:
+            self.seldom_at = clock.now() + SELDOM
+            self.engine.drains["digests"]()
             self.engine.drains["forget"]()
             self.engine.drains["scrub"]()
 
@@ -209,13 +227,14 @@ def _propose(signature: Signature, body: str) -> None:
         propose(signature, body, clock.now())
 
 
-def _forget() -> None:
+def _forget(lasts: timedelta) -> None:
     """Forget what has had its day: rate-limit keys, allowances, and whoever never confirmed."""
     forget_keys()
     forget_allowances(clock.now())
-    forget_unconfirmed(clock.now())
-    forget_old(clock.now())
+    forget_paces(clock.now())
+    forget_unconfirmed(clock.now(), lasts)
+    forget_old(clock.now(), lasts)
     forget_errands(clock.now())
-    forget_old_endorsements(clock.now())
+    forget_old_endorsements(clock.now(), lasts)
     forget_files(clock.now())
     db.session.commit()

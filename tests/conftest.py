@@ -18,13 +18,19 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from campaign.app import create_app
 from campaign.config import Config
 from campaign.db import db
 from campaign.opening import Keyring, make_keys
+from tests.commands import runner
 from tests.organizers_in import Organizers
 from tests.servers import Databases, Postgres, Redis, SmtpSink
 from tests.stack import Stack, campaign_file
@@ -43,6 +49,25 @@ QUIET = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 """What keeps Chromium from asking anybody but us."""
+
+
+# Who runs what, with `-n 2`: two processes, each with servers and a browser of its own.
+
+TOGETHER = ("tests/test_browser.py", "tests/test_console_browser.py")
+"""Files whose tests share an installation that takes long to make: they are run by one process, and begun first."""
+
+
+class Scheduler(LoadScopeScheduling):
+    """Gives a process the next test when it is done with one; those of a file in TOGETHER as if they were one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    """Ours, in place of those that xdist brings."""
+    return Scheduler(config, log)
 
 
 # Nothing leaves this machine.
@@ -141,7 +166,8 @@ class Templates:
         folder = self.folder / f"{backend}-{has_campaign}"
         make_keys(folder / "instance" / "keys")
         stack = Stack(folder, "smtp://127.0.0.1:1", self._begun(backend, folder / "instance", has_campaign))
-        stack.run(*(("import", str(campaign_file(folder))) if has_campaign else ("migrate",)))
+        run = runner(stack.environ)
+        assert run(*(("import", str(campaign_file(folder))) if has_campaign else ("migrate",))).exit_code == 0
         if backend == "sqlite":
             with closing(sqlite3.connect(stack.instance / "campaign.sqlite")) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is in one file can be copied
@@ -199,6 +225,41 @@ def empty_database_url(request: pytest.FixtureRequest, backend: str, tmp_path: P
 # Installations
 
 
+class CompiledTemplates(BytecodeCache):
+    """What Jinja has compiled; each test makes an app of its own, and each would compile all templates anew."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """As Jinja asks; it looks itself whether the source is still the same."""
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """As Jinja gives."""
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+
+
+def _remembering(compile_builder: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    """What makes a rule's address, compiled once: it is given the rule it works for, and is the same in every app."""
+    kept: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def remembered(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        key = (rule.rule, *rule._trace, repr(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    return remembered
+
+
+Rule._compile_builder = _remembering(Rule._compile_builder)
+
+
 @pytest.fixture
 def installation(instance: Path, database_url: str, sink: SmtpSink) -> Iterator[Stack]:
     """Keys, a migrated database without a campaign, and a relay; no process runs."""
@@ -214,8 +275,12 @@ def stack(installation: Stack) -> Stack:
 
 @pytest.fixture
 def app(installation: Stack) -> Iterator[Flask]:
-    """The web app in this process, over the same database as `stack`, in an app context; rolled back at the end."""
+    """The web app in this process, over the same database as `stack`, in an app context; rolled back at the end.
+
+    Hashing a password takes a thousandth of the time; `create_app` makes an app which does it at full price.
+    """
     app = create_app(Config.read(installation.environ))
+    app.extensions["accounts"].pwd_context.update(argon2__rounds=1, argon2__memory_cost=8, argon2__parallelism=1)
     app.testing = True
     app.test_client_class = Client
     with app.app_context():

@@ -27,6 +27,9 @@ SLOW = "PYTHONDONTWRITEBYTECODE"
 """Without bytecode each command takes five seconds more to start."""
 FORM = "application/x-www-form-urlencoded"
 
+PATIENCE = 25
+"""Seconds for a process to stop: less than those after which gunicorn kills a worker that does not."""
+
 SIGNER = {
     "name": "Ada Example",
     "email": "ada@example.org",
@@ -66,10 +69,6 @@ class Finished:
     status: int
     output: str
     errors: str
-
-
-PATIENCE = 30
-"""Seconds within which a process obeys SIGTERM, on a machine that has more to do."""
 
 
 class Stack:
@@ -172,7 +171,7 @@ class Stack:
         kill_group(self.processes.pop(name))
 
     def stop(self, name: str) -> int | None:
-        """Ask a process to stop in good order; its exit status, or None if it had to be killed."""
+        """Ask a process to stop in good order; its exit status, or None if it had to be killed after PATIENCE."""
         self.processes[name].terminate()
         return self._ended(name)
 

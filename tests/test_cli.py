@@ -1,21 +1,16 @@
 """The `campaign` command: what each does when all is well, and the sentence when it is not."""
 
-import os
 import re
 import subprocess
-from collections.abc import Callable
-from contextvars import Context
 from datetime import date
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from flask import has_app_context
+from click.testing import Result
 from flask.testing import FlaskClient
 
 from campaign import clock
 from campaign.campaigns.queries import campaign_by_slug
-from campaign.cli import main
 from campaign.db import db
 from campaign.ledger.models import Change, LedgerEntry
 from campaign.mailing.models import Delivery, Mailing, Reader
@@ -24,33 +19,12 @@ from campaign.signing.models import Signature, new_secret
 from campaign.statements.models import Statement
 from campaign.timeline.models import Update
 from campaign.timeline.operations import UpdateDraft, add_update, publish
+from tests.commands import Run, runner
 from tests.stack import ROOT, Stack, campaign_file, update_file
 
 SLUG = "release-test"
 
-Run = Callable[..., Result]
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-
-
-def runner(environ: dict[str, str]) -> Run:
-    """`campaign …` in this process, with this environment and nothing of ours."""
-    unset = {name: None for name in os.environ if name.startswith("CAMPAIGN_")}
-
-    def run(*arguments: str, typed: str = "") -> Result:
-        def inside() -> Result:
-            result = CliRunner(env={**unset, **environ}).invoke(main, list(arguments), input=typed)
-            if has_app_context():  # the command's own, which a process would take with it
-                db.session.remove()
-                db.engine.dispose()
-            return result
-
-        if has_app_context():
-            db.session.commit()
-        result = Context().run(inside)
-        assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
-        return result
-
-    return run
 
 
 @pytest.fixture

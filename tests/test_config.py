@@ -37,6 +37,16 @@ WRONG = [
     ("MAIL_FROM", "Campaign"),
     ("MAIL_FROM", "Campaign <news@campaign.example>\nBcc: x@example.org"),
     ("MAIL_FROM", "Kampagne <nachrichten@käse.example>"),
+    ("BOUNCE_ADDRESS", "bounces"),
+    ("BOUNCE_ADDRESS", "bounces+x@letters.example"),
+    ("BOUNCE_ADDRESS", "unsubscribe@letters.example"),
+    ("BOUNCE_ADDRESS", "Bounces <bounces@letters.example>"),
+    ("BOUNCE_ADDRESS", "b" * 32 + "@letters.example"),
+    ("BOUNCE_ADDRESS", "bounces@letters_.example"),
+    ("BOUNCE_ADDRESS", "bounces@käse.example"),
+    ("BOUNCE_IMAP_URL", "imap://user:password@imap.example/INBOX"),
+    ("BOUNCE_IMAP_URL", "imaps://imap.example/INBOX"),
+    ("BOUNCE_IMAP_URL", "imaps://user:password@imap.example:port/INBOX"),
     ("DEMO", "maybe"),
     ("PROXIES", "-1"),
     ("PROXIES", "one"),
@@ -49,6 +59,19 @@ WRONG = [
     ("SMTP_TIMEOUT", "0"),
     ("LEASE_SECONDS", "two"),
     ("LEASE_SECONDS", "0"),
+    ("REMIND_AFTER_DAYS", "-1"),
+    ("REMIND_AFTER_DAYS", "soon"),
+    ("REMIND_AFTER_DAYS", "1.5"),
+    ("FORGET_AFTER_DAYS", "2"),
+    ("FORGET_AFTER_DAYS", "never"),
+    ("MAIL_FROM_CAMPAIGN", "news@campaign.example"),
+    ("MAIL_FROM_CAMPAIGN", "{slug}"),
+    ("MAIL_FROM_CAMPAIGN", "{slug}{slug}@campaign.example"),
+    ("MAIL_FROM_CAMPAIGN", "news-{slug}@campaign.example"),
+    ("MAIL_FROM_CAMPAIGN", "a@{slug}.campaign.example"),
+    ("MAIL_FROM_CAMPAIGN", "{slug}@campaign.example\nBcc: x@example.org"),
+    ("MAIL_FROM_CAMPAIGN", "{slug}@käse.example"),
+    ("MAIL_FROM_CAMPAIGN", "{slug}@letters.elsewhere.example"),
     ("METRICS_TOKEN", "too-short"),
     ("METRICS_TOKEN", "a word that is long enough but is several"),
     ("DKIM_SELECTOR", "_domainkey"),
@@ -83,7 +106,46 @@ def test_a_wrong_setting_stops_with_its_name_and_a_remedy(environ: dict[str, str
         Config.read(environ)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "TASKS_URL", "LIMITS_URL", "SMTP_URL"])
+@pytest.mark.parametrize(
+    ("remind", "forget", "fits"), [(2, 7, True), (0, 3, True), (6, 7, True), (7, 7, False), (9, 7, False)]
+)
+def test_what_is_not_confirmed_is_reminded_of_before_it_is_forgotten(
+    environ: dict[str, str], remind: int, forget: int, fits: bool
+) -> None:
+    """And is not forgotten while the link of the first letter works."""
+    days = {"CAMPAIGN_REMIND_AFTER_DAYS": str(remind), "CAMPAIGN_FORGET_AFTER_DAYS": str(forget)}
+    if fits:
+        assert Config.read(environ | days).remind_after_days == remind
+    else:
+        with pytest.raises(Misconfigured, match=r"^CAMPAIGN_FORGET_AFTER_DAYS is 7.*more than CAMPAIGN_REMIND_AFTER"):
+            Config.read(environ | days)
+
+
+ALIGNED = [
+    ("news@campaign.example.org", "letters.example.org", True),
+    ("news@example.org", "letters.example.org", True),
+    ("News <news@letters.example.org>", "EXAMPLE.org", True),
+    ("news@example.co.uk", "letters.example.co.uk", True),
+    ("news@example.co.uk", "other.co.uk", False),
+    ("news@example.org", "example.com", False),
+    ("news@example.org", "badexample.org", False),
+]
+
+
+@pytest.mark.parametrize(("sender", "domain", "fits"), ALIGNED)
+def test_campaigns_write_from_domains_of_the_same_organisation(
+    environ: dict[str, str], sender: str, domain: str, fits: bool
+) -> None:
+    """Or the letters of campaigns would fail DMARC, which nobody would notice here."""
+    senders = {"CAMPAIGN_MAIL_FROM": sender, "CAMPAIGN_MAIL_FROM_CAMPAIGN": f"{{slug}}@{domain}"}
+    if fits:
+        assert Config.read(environ | senders).mail_from_campaign == f"{{slug}}@{domain}"
+    else:
+        with pytest.raises(Misconfigured, match=r"^CAMPAIGN_MAIL_FROM_CAMPAIGN is .*Give a domain of the same"):
+            Config.read(environ | senders)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "TASKS_URL", "LIMITS_URL", "SMTP_URL", "BOUNCE_IMAP_URL"])
 @pytest.mark.parametrize(
     "address",
     [

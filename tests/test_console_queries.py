@@ -16,8 +16,8 @@ from campaign.organizers.operations import log_act
 from campaign.signing.counting.tasks import count_signatures
 from campaign.signing.models import Appear, Signature, SignatureState, new_secret
 from campaign.statements.models import Decision, Statement
+from campaign.timeline.drafting.operations import Content, begin_draft
 from campaign.timeline.models import Draft, StatusChange, Update, UpdateText
-from campaign.timeline.operations import Content, begin_draft
 from tests.organizers_in import Organizers, token_in
 from tests.signers_in import the_campaign
 

@@ -13,7 +13,6 @@ from email.header import decode_header
 from email.policy import default
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -28,15 +27,29 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.i18n import direction, speaking
 from campaign.importing import import_campaign
-from campaign.mailing.letters import CONFIRM, DATE, MESSAGE_ID, TO, UNSUBSCRIBE, YOURS, Letter, Skeleton
+from campaign.mailing.letters import (
+    CONFIRM,
+    DATE,
+    LEAVE,
+    MESSAGE_ID,
+    TO,
+    UNSUBSCRIBE,
+    YOURS,
+    Letter,
+    Origin,
+    Skeleton,
+    from_name,
+)
 from campaign.mailing.models import Reader
+from campaign.mailing.operations import post_digest
+from campaign.mailing.queries import digest_of
 from campaign.organizers.models import Approval, Organizer
 from campaign.organizers.operations import Wish, ask_second
 from campaign.signing.models import Signature, new_secret
 from campaign.statements.models import Statement
 from campaign.statements.operations import EndorsementDraft, add_endorsement
 from campaign.timeline.models import Draft
-from campaign.timeline.operations import UpdateDraft, add_update, publish
+from campaign.timeline.operations import UpdateDraft, add_update, publish, retract
 from campaign.worker import LETTERS
 from tests.letters_in import read
 from tests.stack import Stack
@@ -52,6 +65,7 @@ SLOTS = {
     CONFIRM: "c0nf1rm-_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789A",
     YOURS: LINK,
     UNSUBSCRIBE: LINK[::-1],
+    LEAVE: "",
 }
 """What differs from reader to reader, held still; as long as the real ones."""
 
@@ -83,6 +97,8 @@ NEWS = {
     "ur": ("طارق رہا ہو گئے ✊🏽", "وہ *صبح* گھر آئے۔\n\n[مزید](https://news.example/1?a=1&b=2)"),
 }  # fmt: skip
 
+MAILING = 7
+
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
@@ -108,18 +124,39 @@ def subjects(house: Flask) -> dict[str, int]:
     told = [add_update(campaign, draft) for draft in (release, hearing)]
     for update in told:
         publish(update, clock.now(), is_told=False)
+    week = digest(campaign, [update.id for update in told])
     asked = approval(campaign)
     backing = add_endorsement(campaign.id, EndorsementDraft("Postal <Union> اتحاد"), clock.now())
     return {
         "campaign": campaign.id,
         "update": told[0].id,
         "news": told[1].id,
+        "digest": week,
         "statement": statement(campaign).id,
         "organizer": asked.asked_by_id,
         "approval": asked.id,
         "endorsement": backing.id,
         "draft": draft(campaign).id,
     }
+
+
+def digest(campaign: Campaign, ids: list[int]) -> int:
+    """The letter of a week with these updates, one that was wrong, what sets it right, and one that is taken back."""
+    again = {"en": ("A hearing on <Tuesday>", "Not *on Monday*.\n\n" + "It takes place on Tuesday. " * 20)}
+    corrected = add_update(campaign, UpdateDraft("correction", date(2024, 2, 6), again, corrects=2))
+    wrong = add_update(
+        campaign, UpdateDraft("report", date(2024, 2, 4), {"en": ("A rumour", "Rumoured."), "ur": ("ایک افواہ", "ا۔")})
+    )
+    for update in (corrected, wrong):
+        publish(update, clock.now(), is_told=False)
+    retract(
+        wrong, "Nobody <else> saw it.", clock.now(), {"en": "Nobody <else> saw it.", "ur": "کسی اور نے نہیں دیکھا۔"}
+    )
+    told = {**dict.fromkeys([*ids, corrected.id], False), wrong.id: True}
+    assert post_digest(campaign.id, date(2024, 2, 26), told, clock.now())
+    mailing = digest_of(campaign.id, date(2024, 2, 26))
+    assert mailing is not None
+    return mailing.id
 
 
 def draft(campaign: Campaign) -> Draft:
@@ -164,6 +201,8 @@ def statement(campaign: Campaign) -> Statement:
 CASES = {
     "confirm_signature": ("confirm_signature", None),
     "confirm_follow": ("confirm_follow", None),
+    "remind_signature": ("remind_signature", None),
+    "remind_follow": ("remind_follow", None),
     "already_signed": ("already_signed", None),
     "already_follows": ("already_follows", None),
     "statement_published": ("statement_published", "statement"),
@@ -171,6 +210,7 @@ CASES = {
     "endorsement_published": ("endorsement_published", "endorsement"),
     "update": ("update", "update"),
     "update-news": ("update", "news"),
+    "digest": ("digest", "digest"),
     "update_test": ("update_test_*", "draft"),
     "invitation": ("invitation", None),
     "added": ("added", "organizer"),
@@ -186,6 +226,7 @@ SAYS = (
         "update": {locale: title for locale, (title, _body) in NEWS.items()},
         "update_test": {locale: title for locale, (title, _body) in NEWS.items()},
         "update-news": dict.fromkeys(NEWS, "A hearing <again>"),
+        "digest": {locale: title for locale, (title, _body) in NEWS.items()},
     }
 )
 """What the subject holds, whole."""
@@ -200,8 +241,9 @@ def content(name: str, locale: str, subjects: dict[str, int]) -> bytes:
     """The bytes of a letter to somebody."""
     kind, subject = CASES[name]
     with speaking(locale):
-        letter = LETTERS[kind.replace("*", locale)].write(subjects["campaign"], subjects[subject] if subject else None)
-        return Skeleton(letter, SENDER).fill(SLOTS)
+        kind = kind.replace("*", locale)
+        letter = LETTERS[kind].write(subjects["campaign"], subjects[subject] if subject else None)
+        return Skeleton(letter, SENDER, Origin(kind, MAILING if kind in ("update", "digest") else None)).fill(SLOTS)
 
 
 def test_every_letter_has_a_case(backend: str) -> None:
@@ -238,7 +280,14 @@ def test_headers_are_as_the_standards_ask(subjects: dict[str, int], name: str, l
     assert lines["Auto-Submitted"] == "auto-generated"
     assert lines["Message-ID"] == f"<{SLOTS[MESSAGE_ID]}@campaign.example>"
     assert (lines["To"], lines["Date"]) == (SLOTS[TO], SLOTS[DATE])
-    assert letter.headers["From"].addresses[0].display_name == "Kampagne für alle"
+    title = from_name(TITLES[locale])
+    assert letter.headers["From"].addresses[0].display_name == ("Kampagne für alle" if name in TO_ORGANIZERS else title)
+    kind = CASES[name][0].replace("*", locale)
+    what, whose, group, sender = lines["Feedback-ID"].split(":")
+    assert (what, group) == (("mailing-7", kind) if kind in ("update", "digest") else (kind, "asked"))
+    assert whose == ("organizers" if name in TO_ORGANIZERS else "release-them")
+    assert re.fullmatch(r"[0-9a-f]{5,15}", sender)
+    assert not any(slot in lines["Feedback-ID"] for slot in (SLOTS[TO], "example.org"))
     names = [line.partition(b":")[0].lower() for line in letter.raw_headers if line[:1] not in b" \t"]
     assert len(names) == len(set(names)), "a header stands twice (RFC 5322, section 3.6)"
 
@@ -270,7 +319,11 @@ def test_text_and_html_say_the_same(subjects: dict[str, int], name: str, locale:
     letter = read(content(name, locale, subjects))
     linked = {link.replace("&amp;", "&") for link in re.findall(r'href="([^"]+)"', letter.html)}
     assert linked
-    assert all(urlsplit(link).scheme == "https" for link in linked)
+    written = {"https://news.example/1?a=1&b=2"} if CASES[name][0].startswith("update") else set()
+    assert {link for link in linked if not link.startswith("https://campaign.example/")} <= written, (
+        "a link was rewritten"
+    )
+    assert set(re.findall(r"https?://[^\s<>)]+", letter.text)) <= linked | written | {SLOTS[YOURS]}
     assert not {link for link in linked if link not in letter.text}
     assert f'lang="{locale}" dir="{direction(locale)}"' in letter.html
     assert not re.search(r"<(img|script|link|iframe|object|form)\b|url\(|@import", letter.html)
@@ -293,8 +346,42 @@ def test_joy_comes_only_with_the_news_of_freedom(subjects: dict[str, int]) -> No
     """After how many days; a later hearing is told soberly, in the language that there is."""
     release, hearing = (read(content(name, "ur", subjects)) for name in ("update", "update-news"))
     assert "32" in unix(release.text).partition("\n\n")[0]
-    assert hearing.text.startswith("A hearing <again>")
+    assert unix(hearing.text).split("\n\n")[1].startswith("A hearing <again>\n")
     assert 'lang="en" dir="ltr"' in hearing.html
+
+
+def test_the_letter_of_the_week_tells_changes_first_and_what_was_wrong(subjects: dict[str, int]) -> None:
+    """Joy, changes of status, other news with what corrects them, and in the end what is taken back, and why."""
+    told = read(content("digest", "en", subjects))
+    order = ["is free\n", "What happened this week", "Tariq is free", "A hearing <again>", "corrected in entry 3",
+             "This corrects entry 2", "Taken back", "A rumour", "Nobody <else> saw it."]  # fmt: skip
+    places = [unix(told.text).index(words) for words in order]
+    assert places == sorted(places)
+    assert "Rumoured" not in told.text, "what is taken back is not told again"
+    assert "<s><bdi>A rumour" in told.html.replace("\n", "")
+    assert "Not on Monday. It takes place" in told.text
+    assert "It takes place on …" in told.text
+    urdu = read(content("digest", "ur", subjects))
+    assert unix(urdu.text).count("English") == 2, "a hearing and its correction are not there in Urdu"
+
+
+def test_an_update_in_another_language_says_so(subjects: dict[str, int]) -> None:
+    """In the reader's language; what is there in it says nothing of the kind."""
+    foreign, own = (read(content(name, "ur", subjects)) for name in ("update-news", "update"))
+    for words in (foreign.text, foreign.html):
+        assert words.count("English") == 1
+    assert "English" not in own.text + own.html
+
+
+# Who writes
+
+
+def test_every_campaign_writes_from_its_own_address_where_that_is_set(house: Flask, subjects: dict[str, int]) -> None:
+    """By the pattern; those to organizers keep the installation's."""
+    house.config["MAIL_FROM_CAMPAIGN"] = "{slug}@letters.campaign.example"
+    for name, address in (("update", "release-them@letters.campaign.example"), ("added", "news@campaign.example")):
+        letter = read(content(name, "ur", subjects))
+        assert letter.headers["From"].addresses[0].addr_spec == address
 
 
 # Anything at all
@@ -317,12 +404,14 @@ def test_what_is_put_in_comes_out(
     """Whatever people write and however the tokens fall, a mail program reads exactly that."""
     written = "".join(f"{line}\n" for line in text)
     letter = Letter(title, f"{written}Open {CONFIRM}\nhttps://x.example/{YOURS}?and={UNSUBSCRIBE}{YOURS}",
-                    f"{html}<a href={YOURS}>", "slug")  # fmt: skip
+                    f"{html}<a href={YOURS}>", "slug", title)  # fmt: skip
     confirm, yours, unsubscribe = tokens
     filled = Skeleton(letter, SENDER).fill(SLOTS | {CONFIRM: confirm, YOURS: yours, UNSUBSCRIBE: unsubscribe})
     message: Any = message_from_bytes(filled, policy=default)
     assert not [defect for part in message.walk() for defect in part.defects]
     assert message["Subject"] == " ".join(title.split())
+    [sender] = message["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (from_name(title) or "Kampagne für alle", "news@campaign.example")
     plain, rich = (message.get_body((kind,)).get_content() for kind in ("plain", "html"))
     assert unix(plain) == unix(f"{written}Open {confirm}\nhttps://x.example/{yours}?and={unsubscribe}{yours}\n")
     assert unix(rich) == unix(f"{html}<a href={yours}>\n")

@@ -164,10 +164,10 @@ def test_what_is_no_photo(name: str) -> None:
 )
 def test_bombs_are_refused_before_they_are_opened(content: bytes) -> None:
     """In a moment: nothing is decoded."""
-    began = time.perf_counter()
+    began = time.thread_time()  # what the machine does besides does not count
     with pytest.raises(TooLarge):
         encode(content)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 # In the console and on the page

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, ev
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from campaign.db import Base, Translated, one_of
+from campaign.i18n import fall_back
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """A campaign's place in addresses."""
@@ -80,10 +81,15 @@ class Campaign(Base):
         """Whether it takes followers: as long as there may be news."""
         return self.state != CampaignState.DRAFT
 
+    @property
+    def languages(self) -> list[str]:
+        """Its languages, its own first, then as they were added: in this order they stand in for one another."""
+        return list(dict.fromkeys([self.locale, *(text.locale for text in self.texts)]))
+
     def text_in(self, locale: str) -> "CampaignText":
         """The text in the locale, else the original."""
         by_locale = {text.locale: text for text in self.texts}
-        return by_locale.get(locale) or by_locale[self.locale]
+        return by_locale[fall_back(locale, [self.locale], by_locale) or self.locale]
 
     def text_of(self, locale: str) -> "CampaignText | None":
         """The text in the locale, if there is one."""

@@ -7,6 +7,7 @@ from sqlalchemy.orm import selectinload, undefer_group
 
 from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person, Photo, Target, TextVersion
 from campaign.db import Translated, db
+from campaign.i18n import fall_back
 
 
 def campaign_by_slug(slug: str) -> Campaign | None:
@@ -71,5 +72,6 @@ def photo_file(name: str, *, is_wide: bool) -> bytes | None:
 
 
 def in_locale(texts: Translated, locale: str, original: str) -> str:
-    """A short text in the locale, else in the original's, else nothing."""
-    return texts.get(locale) or texts.get(original) or ""
+    """A short text in the locale, else in the original's, else as it is written, else nothing."""
+    written = {at: text for at, text in texts.items() if text}
+    return written.get(fall_back(locale, [original], written) or "", "")

@@ -3,6 +3,7 @@
 import click
 
 from campaign import clock
+from campaign.campaigns.models import Campaign
 from campaign.cli.group import log_command, main, open_app
 from campaign.db import db
 from campaign.errors import Refusal
@@ -22,11 +23,11 @@ def mailings(ctx: click.Context) -> None:
     open_app()
     for progress in mailings_progress():
         mailing = progress.mailing
-        update = db.session.get_one(Update, mailing.update_id)
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(progress.by_state.items()))
-        click.echo(
-            f"{mailing.id}  {update.campaign.slug} number {update.number}: {mailing.state}; {counts or 'no readers'}"
-        )
+        came_back = {"bounced": progress.bounced, "complained": progress.complained}
+        known = [*sorted(progress.by_state.items()), *((what, count) for what, count in came_back.items() if count)]
+        counts = ", ".join(f"{count} {state}" for state, count in known)
+        slug = db.session.get_one(Campaign, mailing.campaign_id).slug
+        click.echo(f"{mailing.id}  {slug} {_told(mailing)}: {mailing.state}; {counts or 'no readers'}")
         if mailing.reason:
             click.echo(f"   {mailing.reason}")
 
@@ -80,7 +81,16 @@ def mailings_retry(number: int) -> None:
 
 def _log_mailing(act: str, number: int) -> None:
     mailing = _mailing(number)
-    log_command(act, mailing.campaign_id, number=db.session.get_one(Update, mailing.update_id).number)
+    update = db.session.get(Update, mailing.update_id) if mailing.update_id else None
+    told = {"number": update.number} if update else {"week": str(mailing.digest_of)}
+    log_command(act, mailing.campaign_id, **told)
+
+
+def _told(mailing: Mailing) -> str:
+    """What its letters tell."""
+    if mailing.update_id is None:
+        return f"letter of the week, {mailing.digest_of}"
+    return f"number {db.session.get_one(Update, mailing.update_id).number}"
 
 
 def _mailing(number: int) -> Mailing:

@@ -7,9 +7,9 @@ from campaign.cli.group import main, open_app
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.organizers.operations import log_act
+from campaign.statements.cases import case_of, waiting_endorsements, waiting_statements
 from campaign.statements.models import Act, Item
 from campaign.statements.operations import Moderator, Verdict, approve, decide
-from campaign.statements.queries import case_of, waiting_endorsements, waiting_statements
 from campaign.work import wake
 
 

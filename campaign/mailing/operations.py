@@ -3,20 +3,23 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from flask_babel import gettext as _
 from sqlalchemy import Table, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from campaign.config import LINK_DAYS
 from campaign.db import db, is_sqlite
 from campaign.errors import Refusal
 from campaign.links import token_hash
 from campaign.mailing.models import (
+    REMINDERS,
     Allowance,
     Delivery,
     DeliveryState,
+    DigestEntry,
     Mailing,
     MailingState,
     News,
@@ -26,9 +29,9 @@ from campaign.mailing.models import (
 )
 
 LETTERS_A_DAY = 5
-LINK_LASTS = timedelta(hours=72)
-UNCONFIRMED_LASTS = timedelta(days=7)
-UPDATE = "update"
+LINK_LASTS = timedelta(days=LINK_DAYS)
+TOLD = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
+"""How the letters ended that a reader has, or may have."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,17 @@ def forget_reader(reader: Reader) -> None:
     db.session.flush()
 
 
-def forget_unconfirmed(now: datetime) -> None:
-    """Delete the readers who never confirmed, seven days after the last letter that asked them to."""
+def forget_unconfirmed(now: datetime, lasts: timedelta) -> None:
+    """Delete the readers who never confirmed, so long after the last letter for which somebody asked.
+
+    A reminder was not asked for: its link puts nothing off.
+    """
     asked = select(Delivery.id).where(
-        Delivery.reader_id == Reader.id, Delivery.link_expires_at > now - UNCONFIRMED_LASTS + LINK_LASTS
+        Delivery.reader_id == Reader.id,
+        Delivery.letter.not_in(REMINDERS),
+        Delivery.link_expires_at > now - lasts + LINK_LASTS,
     )
-    is_old = Reader.created_at < now - UNCONFIRMED_LASTS
+    is_old = Reader.created_at < now - lasts
     forgotten = db.session.scalars(
         select(Reader).where(Reader.confirmed_at.is_(None), is_old, ~asked.exists()).limit(500)
     )
@@ -117,23 +125,36 @@ def suppress(key: bytes, reason: str, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Owed:
-    """A letter owed to one reader; `subject_id` is what it tells of or what its link acts upon."""
+    """A letter owed to one reader; `subject_id` is what it tells of or what its link acts upon.
+
+    `until`: when its link ends, if it has one; 72 hours from now where nothing is said.
+    """
 
     reader: Reader
     letter: str
     subject_id: int | None = None
+    until: datetime | None = None
 
 
 def owe_letter(owed: Owed, now: datetime, link_token: Callable[[str, bytes], str] | None = None) -> Delivery:
-    """Owe a letter that was asked for; with `link_token` it carries a random link that lasts 72 hours."""
+    """Owe a letter to one reader; with `link_token` it carries a random link."""
     delivery = Delivery(reader=owed.reader, letter=owed.letter, subject_id=owed.subject_id, not_before=now)
     if link_token is not None:
         delivery.link_seed = os.urandom(16)
         delivery.link_hash = token_hash(link_token(owed.letter, delivery.link_seed))
-        delivery.link_expires_at = now + LINK_LASTS
+        delivery.link_expires_at = owed.until or now + LINK_LASTS
     db.session.add(delivery)
     db.session.flush()
     return delivery
+
+
+def call_off_reminders(reader_id: int) -> None:
+    """Send no reminder to a reader that is not sent yet: its link is taken away, and so the sender leaves it out."""
+    unsent = update(Delivery).where(
+        Delivery.reader_id == reader_id, Delivery.letter.in_(REMINDERS), Delivery.settled_at.is_(None)
+    )
+    linkless = {"link_seed": None, "link_hash": None, "link_expires_at": None}
+    db.session.execute(unsent.values(**linkless).execution_options(synchronize_session=False))
 
 
 def post(campaign_id: int, update_id: int, *, is_status: bool, now: datetime) -> Mailing:
@@ -152,16 +173,50 @@ def post(campaign_id: int, update_id: int, *, is_status: bool, now: datetime) ->
     return mailing
 
 
+def post_digest(campaign_id: int, monday: date, told: Mapping[int, bool], now: datetime) -> bool:
+    """Owe the letters of the week before a Monday, once, whoever else does; says whether this call did.
+
+    `told`: the updates, by id, and whether each was told before and is taken back.
+    """
+    row = {
+        "campaign_id": campaign_id,
+        "digest_of": monday,
+        "is_status": False,
+        "state": MailingState.SENDING,
+        "spread_until": db.session.scalar(select(func.max(Reader.id))) or 0,
+        "created_at": now,
+    }
+    posted = insert(Mailing).values(row).on_conflict_do_nothing().returning(Mailing.id)
+    mailing_id = db.session.scalar(posted)
+    if mailing_id is None:
+        return False
+    entries = [{"mailing_id": mailing_id, "update_id": at, "is_retraction": told[at]} for at in told]
+    db.session.execute(insert(DigestEntry), entries)
+    return True
+
+
+def _is_news_to_reader(mailing_id: int):  # type: ignore[no-untyped-def]
+    """Whether the letter of a week tells a reader anything that no letter of an update has told this reader."""
+    was_told = (
+        select(Delivery.id)
+        .join(Mailing, Mailing.id == Delivery.mailing_id)
+        .where(Mailing.update_id == DigestEntry.update_id, Delivery.reader_id == Reader.id, Delivery.state.in_(TOLD))
+    )
+    entries = select(DigestEntry.update_id).where(DigestEntry.mailing_id == mailing_id)
+    untold = ~was_told.correlate(DigestEntry, Reader).exists()
+    return entries.where(DigestEntry.is_retraction | untold).correlate(Reader).exists()
+
+
 def spread(mailing: Mailing, size: int, now: datetime) -> None:
     """Make the deliveries of the next `size` reader ids; making one twice makes nothing."""
     upto = min(mailing.spread_to + size, mailing.spread_until)
-    wanting = [News.ALL, News.STATUS] if mailing.is_status else [News.ALL]
+    letter, subject_id = mailing.letter
     readers = (
         select(
             literal(mailing.id),
             Reader.id,
-            literal(UPDATE),
-            literal(mailing.update_id),
+            literal(letter),
+            literal(subject_id),
             literal(DeliveryState.DUE.value),
             literal(0),
             literal(now, Delivery.not_before.type),
@@ -173,7 +228,8 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
             Reader.confirmed_at.is_not(None),
             Reader.unsubscribed_at.is_(None),
             Reader.held_at.is_(None),
-            Reader.news.in_(wanting),
+            Reader.news.in_(mailing.wanting),
+            *([_is_news_to_reader(mailing.id)] if mailing.digest_of else []),
         )
         .order_by(Reader.id)
     )
@@ -209,7 +265,7 @@ def claim(mailing_id: int | None, lease: Lease, size: int, now: datetime) -> lis
     due = (
         select(Delivery.id)
         .where(of_mailing, is_in(DeliveryState.DUE), Delivery.not_before <= now)
-        .order_by(Delivery.id)
+        .order_by(Delivery.not_before, Delivery.id)
         .limit(size)
         .with_for_update(skip_locked=True)
     )
@@ -251,6 +307,16 @@ _SETTLE = (
 """Made once: it runs for each letter. Those of one moment are settled together."""
 
 
+_RETURNED = {"state": DeliveryState.DUE, "owner": None, "lease_until": None}
+
+_turn = bindparam("turn", type_=_table.c.not_before.type)
+_POSTPONE = (
+    update(_table)
+    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"))
+    .values(**_RETURNED, not_before=_turn, slot_at=_turn)
+)
+
+
 def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
     """Record how attempts ended, by delivery; how many there were of which the lease was still the owner's.
 
@@ -273,24 +339,24 @@ def _settled(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> d
     }
 
 
-def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime) -> None:
-    """Return claimed deliveries that were not tried."""
-    if delivery_ids:
-        held = update(Delivery).where(
-            Delivery.id.in_(delivery_ids), Delivery.owner == owner, is_in(DeliveryState.LEASED)
-        )
-        returned = {"state": DeliveryState.DUE, "owner": None, "lease_until": None, "not_before": not_before}
-        db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
+def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime | None = None) -> None:
+    """Return claimed deliveries that were not tried, to be tried again at once or not before a time."""
+    held = update(Delivery).where(Delivery.id.in_(delivery_ids), Delivery.owner == owner)
+    returned = _RETURNED | ({"not_before": not_before} if not_before else {})
+    db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
+
+
+def postpone(slots: Mapping[int, datetime], owner: str) -> None:
+    """Return claimed deliveries until their turns at the receiving domain have come."""
+    rows = [{"delivery": delivery_id, "holder": owner, "turn": slot} for delivery_id, slot in slots.items()]
+    if rows:
+        db.session.connection().execute(_POSTPONE, rows)
 
 
 def return_expired_leases(now: datetime) -> None:
     """What a stopped worker held becomes due again."""
     expired = update(Delivery).where(is_in(DeliveryState.LEASED), Delivery.lease_until < now)
-    db.session.execute(
-        expired.values(state=DeliveryState.DUE, owner=None, lease_until=None).execution_options(
-            synchronize_session=False
-        )
-    )
+    db.session.execute(expired.values(**_RETURNED).execution_options(synchronize_session=False))
 
 
 def pause(mailing: Mailing, reason: str | None = None) -> None:

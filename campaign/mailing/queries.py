@@ -2,13 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import case, func, select, true
+from sqlalchemy import ColumnElement, case, func, select, true
 
 from campaign.db import db
 from campaign.kept import kept
-from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, News, Reader, Suppression, is_in
+from campaign.mailing.models import (
+    REMINDERS,
+    Bounce,
+    Delivery,
+    DeliveryState,
+    Mailing,
+    MailingState,
+    News,
+    Reader,
+    Suppression,
+    is_in,
+)
 
 RECENT = timedelta(minutes=1)
 RECENT_LETTERS = 20_000
@@ -17,10 +28,11 @@ RECENT_LETTERS = 20_000
 
 @dataclass(frozen=True)
 class MailingProgress:
-    """How far a mailing is: deliveries by state, those that there are none of left out."""
+    """How far a mailing is: deliveries by state, those that there are none of left out; what came back, by kind."""
 
     mailing: Mailing
     by_state: dict[str, int]
+    by_bounce: dict[str, int]
 
     @property
     def total(self) -> int:
@@ -35,6 +47,16 @@ class MailingProgress:
     def count(self, state: str) -> int:
         """How many are in this state."""
         return self.by_state.get(state, 0)
+
+    @property
+    def complained(self) -> int:
+        """How many of those that went out were called spam."""
+        return self.by_bounce.get(Bounce.COMPLAINT, 0)
+
+    @property
+    def bounced(self) -> int:
+        """How many of those that went out came back: all were sent, as far as the relay knew."""
+        return sum(self.by_bounce.values()) - self.complained
 
 
 def sending_mailings() -> Sequence[Mailing]:
@@ -57,20 +79,24 @@ class Claimed:
     sealed_address: bytes
     fingerprint: bytes
     locale: str
+    slot_at: datetime | None
     is_wanted: bool
 
 
 def claimed(ids: Sequence[int]) -> list[Claimed]:
     """The claimed deliveries, in order; one whose reader has gone is left out, one unsubscribed is not wanted."""
-    wants_all = (Reader.news == News.ALL) | (Mailing.is_status & (Reader.news == News.STATUS))
     is_reached = Reader.confirmed_at.is_not(None) & Reader.unsubscribed_at.is_(None) & Reader.held_at.is_(None)
-    still_reads = is_reached & wants_all
+    still_reads = is_reached & _still_wants()
     joined = (
         select(
             Delivery.id.label("delivery_id"), Delivery.letter, Delivery.mailing_id, Delivery.subject_id,
-            Delivery.attempts, Delivery.link_seed,
+            Delivery.attempts, Delivery.link_seed, Delivery.slot_at,
             Reader.campaign_id, Reader.handle, Reader.sealed_address, Reader.fingerprint, Reader.locale,
-            case((Delivery.mailing_id.is_(None), true()), else_=still_reads).label("is_wanted"),
+            case(
+                (Delivery.letter.in_(REMINDERS), Delivery.link_hash.is_not(None) & Reader.unsubscribed_at.is_(None)),
+                (Delivery.mailing_id.is_(None), true()),
+                else_=still_reads,
+            ).label("is_wanted"),
         )
         .join(Reader, Reader.id == Delivery.reader_id)
         .outerjoin(Mailing, Mailing.id == Delivery.mailing_id)
@@ -80,9 +106,22 @@ def claimed(ids: Sequence[int]) -> list[Claimed]:
     return [Claimed(**row) for row in db.session.execute(joined).mappings()]
 
 
+def _still_wants() -> ColumnElement[bool]:
+    """Whether a reader's wish still fits the mailing. Who wants each letter now was told nothing of the week so far."""
+    of_week = Mailing.digest_of.is_not(None) & Reader.news.in_((News.WEEKLY, News.ALL))
+    of_update = (Reader.news == News.ALL) | (Mailing.is_status & (Reader.news == News.STATUS))
+    return of_week | (Mailing.digest_of.is_(None) & of_update)
+
+
 def suppressed(keys: Sequence[bytes]) -> set[bytes]:
     """Which of these addresses' keys are suppressed."""
     return set(db.session.scalars(select(Suppression.key).where(Suppression.key.in_(keys))))
+
+
+def suppressions_by_reason() -> dict[str, int]:
+    """How many addresses are suppressed, by reason, most first."""
+    counted = select(Suppression.reason, func.count()).group_by(Suppression.reason)
+    return {row[0]: row[1] for row in db.session.execute(counted.order_by(func.count().desc(), Suppression.reason))}
 
 
 def reach(campaign_id: int, *, is_status: bool) -> dict[str, int]:
@@ -115,7 +154,7 @@ def is_owed(reader_id: int, letter: str, subject_id: int | None) -> bool:
 
 
 def wishes(campaign_id: int) -> dict[str, dict[str, int]]:
-    """How many readers want all news, and how many news of status only, by locale. Counts along an index."""
+    """How many readers want which news, by locale; those who want none left out. Counts along an index."""
     counted = (
         select(Reader.locale, Reader.news, func.count())
         .where(Reader.campaign_id == campaign_id, Reader.confirmed_at.is_not(None), Reader.unsubscribed_at.is_(None))
@@ -138,6 +177,19 @@ def _sum(found: dict[str, dict[str, int]]) -> int:
     return sum(count for by_news in found.values() for count in by_news.values())
 
 
+def digest_progress(campaign_id: int, limit: int) -> list[MailingProgress]:
+    """The last weekly mailings of a campaign that reached anybody, newest first, and how far they are."""
+    weekly = select(Mailing).where(Mailing.campaign_id == campaign_id, Mailing.digest_of.is_not(None))
+    reaching = weekly.where(Mailing.spread_count > 0).order_by(Mailing.digest_of.desc()).limit(limit)
+    return [recent_progress(mailing) for mailing in db.session.scalars(reaching)]
+
+
+def digest_of(campaign_id: int, monday: date) -> Mailing | None:
+    """The mailing of a Monday."""
+    found = select(Mailing).where(Mailing.campaign_id == campaign_id, Mailing.digest_of == monday)
+    return db.session.scalar(found)
+
+
 def mailings_progress() -> list[MailingProgress]:
     """Every mailing and how far it is, newest first."""
     return [mailing_progress(mailing) for mailing in db.session.scalars(select(Mailing).order_by(Mailing.id.desc()))]
@@ -151,7 +203,16 @@ def mailing_progress(mailing: Mailing) -> MailingProgress:
     ).one()
     by_state = {state.value: count for state, count in zip(unsent, counted[1:], strict=True) if count}
     sent = counted.spread_count - sum(by_state.values())
-    return MailingProgress(mailing, by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {}))
+    sent_too = by_state | ({DeliveryState.SENT.value: sent} if sent > 0 else {})
+    return MailingProgress(mailing, sent_too, _returned(mailing.id))
+
+
+def _returned(mailing_id: int) -> dict[str, int]:
+    """How many letters of a mailing came back, by kind; by the index of those alone."""
+    counted = select(Delivery.bounce, func.count()).where(
+        Delivery.mailing_id == mailing_id, Delivery.bounce.is_not(None)
+    )
+    return {str(row[0]): row[1] for row in db.session.execute(counted.group_by(Delivery.bounce))}
 
 
 def recent_progress(mailing: Mailing) -> MailingProgress:
@@ -159,8 +220,13 @@ def recent_progress(mailing: Mailing) -> MailingProgress:
     if not mailing.is_spread:
         return mailing_progress(mailing)  # the total still grows
     key = ("progress", mailing.id, mailing.state, mailing.spread_count)
-    by_state = kept(key, lambda: mailing_progress(mailing).by_state, lambda _found: mailing.spread_count)
-    return MailingProgress(mailing, by_state)
+    counted = kept(key, lambda: _counts(mailing), lambda _found: mailing.spread_count)
+    return MailingProgress(mailing, *counted)
+
+
+def _counts(mailing: Mailing) -> tuple[dict[str, int], dict[str, int]]:
+    progress = mailing_progress(mailing)
+    return progress.by_state, progress.by_bounce
 
 
 def _counted(state: DeliveryState):  # type: ignore[no-untyped-def]
@@ -184,7 +250,7 @@ def letters_a_minute(mailing: Mailing, now: datetime) -> int:
     claimable = select(Delivery.id).where(
         Delivery.mailing_id == mailing.id, is_in(DeliveryState.DUE), Delivery.not_before <= now
     )
-    first = db.session.scalar(claimable.order_by(Delivery.id).limit(1))
+    first = db.session.scalar(claimable.order_by(Delivery.not_before, Delivery.id).limit(1))
     if first is None:
         return 0
     return kept(("rate", mailing.id), lambda: _count_settled(mailing, first, now), lambda _found: mailing.spread_count)

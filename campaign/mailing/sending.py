@@ -7,7 +7,7 @@ cost hardly more commits than one. What dies with the process is at most one uns
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -18,14 +18,16 @@ from flask import current_app
 from campaign import clock
 from campaign.config import Config
 from campaign.db import db
-from campaign.mailing import judging
+from campaign.mailing import judging, pacing
 from campaign.mailing.carrying import Carriers, Parcel, Reply
 from campaign.mailing.judging import ErrorRate, Verdict, judge
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import Lease, claim, give_back, pause, settle, suppress
+from campaign.mailing.operations import Lease, claim, give_back, pause, postpone, settle, suppress
+from campaign.mailing.pacing import Pacer
 from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppressed
 from campaign.mailing.relay import Relay, RelayConnection
+from campaign.mailing.returning.addresses import ReturnAddresses
 from campaign.mailing.tasks import open_address
 from campaign.mailing.writing import Writer
 from campaign.opening import CannotOpen, Keyring
@@ -55,7 +57,9 @@ class Sender:
     def __init__(self, config: Config, keys: Keyring, kinds: Mapping[str, LetterKind]) -> None:
         self.config = config
         self.keys = keys
-        self.writer = Writer(config.mail_from, keys, kinds)
+        self.returns = ReturnAddresses(config, keys)
+        self.writer = Writer(config.mail_from, keys, kinds, self.returns)
+        self.pacer = Pacer(config, keys)
         self.owner = f"{os.getpid()}-{os.urandom(4).hex()}"
         mail, relay = current_app.extensions["mail"], Relay.read(config)
         self.carriers = Carriers(lambda: RelayConnection(mail, relay), config.relay_connections)
@@ -69,6 +73,8 @@ class Sender:
         self.is_dry = False
         """Whether nothing more was due when this run last asked."""
         self.rest_until = datetime.min.replace(tzinfo=UTC)
+        self.took_letters: deque[float] = deque(maxlen=1000)
+        """When the last letters were replied to (monotonic seconds)."""
         self.error_rates: defaultdict[int, ErrorRate] = defaultdict(ErrorRate)
         self.stopping = Event()
 
@@ -94,7 +100,7 @@ class Sender:
         now = clock.now()
         is_resting = self.stopping.is_set() or now < self.rest_until
         if is_resting or time.monotonic() > self.claimed_until:
-            self._give_back(max(now, self.rest_until))
+            self._give_back(self.rest_until if self.rest_until > now else None)
         if not (self.claimed or self.written or self.is_dry or is_resting):
             self._claim_batch()
         return bool(self.claimed)
@@ -102,21 +108,39 @@ class Sender:
     def _claim_batch(self) -> None:
         self.size = min(MOST, 2 * self.size)
         self.claimed_until = time.monotonic() + BATCH_SECONDS
-        rows = claimed(self._claim_ids())
+        rows = claimed(self._claim_ids(clock.now()))
+        self.is_dry = not rows
         opened = [(row, self._address(row)) for row in rows]
         keys = {row.delivery_id: self.keys.suppression_key(address) for row, address in opened if address}
         blocked = suppressed(list(keys.values()))
+        found = [Due(row, address, keys.get(row.delivery_id) in blocked) for row, address in opened]
+        postponed = self._postponed(found)
         db.session.commit()
-        self.claimed.extend(Due(row, address, keys.get(row.delivery_id) in blocked) for row, address in opened)
-        self.is_dry = not self.claimed
+        self.claimed.extend(due for due in found if due.row.delivery_id not in postponed)
 
-    def _claim_ids(self) -> list[int]:
-        now = clock.now()
+    def _claim_ids(self, now: datetime) -> list[int]:
+        """Claim from the fastest lane in which anything is due, as many as may go now."""
         lease = Lease(self.owner, now + timedelta(seconds=self.config.lease_seconds))
         for mailing_id in (None, *[mailing.id for mailing in sending_mailings()]):
-            if ids := claim(mailing_id, lease, self.size, now):
+            is_mailing = mailing_id is not None
+            granted = self.pacer.grant(self.size, now, is_mailing=is_mailing)
+            ids = claim(mailing_id, lease, granted, now) if granted else []
+            if len(ids) < granted:
+                self.pacer.refund(granted - len(ids), now, is_mailing=is_mailing)
+            if ids:
                 return ids
         return []
+
+    def _postponed(self, found: list[Due]) -> dict[int, datetime]:
+        """Those whose receiving domain takes no more now, given back until their turns."""
+        now = clock.now()
+        waiting = [due for due in found if due.row.mailing_id and due.row.slot_at is None and due.address]
+        slots = self.pacer.slots([due.address.domain for due in waiting if due.address], now)
+        postponed = {
+            due.row.delivery_id: slot for due, slot in zip(waiting, slots, strict=True) if slot > now + pacing.AHEAD
+        }
+        postpone(postponed, self.owner)
+        return postponed
 
     def _address(self, row: Claimed) -> EmailAddress | None:
         try:
@@ -144,7 +168,7 @@ class Sender:
             self.ended.append((due, judging.try_later(due.row, clock.now())))
             return
         until = self.claimed_until + self.config.lease_seconds / 2
-        parcel = Parcel(self.config.mail_from, str(address), content, until)
+        parcel = Parcel(self.returns.return_path(due.row.delivery_id), str(address), content, until)
         self.written.append((due, parcel))
 
     def _hand_out(self) -> None:
@@ -161,6 +185,7 @@ class Sender:
 
     def _judge(self, due: Due, reply: Reply) -> Verdict:
         verdict = judge(due.row, reply, self.config.resend_uncertain, clock.now())
+        self.took_letters.append(time.monotonic())
         if verdict.rests:
             self.rest_until = clock.now() + judging.REST
             log.warning("relay refuses", code=reply.code, fate=reply.fate.name)
@@ -180,7 +205,9 @@ class Sender:
             log.warning("leases lost", letters=lost)
 
     def _obey(self, due: Due, verdict: Verdict) -> None:
-        """What follows for the address and for the mailing."""
+        """What follows for the pace, for the address and for the mailing."""
+        if verdict.slows:
+            self.pacer.slow_down(self._letters_a_second(), clock.now())
         if verdict.suppresses and due.address:
             suppress(self.keys.suppression_key(due.address), verdict.suppresses, clock.now())
         mailing_id = due.row.mailing_id
@@ -193,16 +220,20 @@ class Sender:
             log.warning("mailing paused", mailing=mailing_id, code=verdict.outcome.code)
             self.claimed_until = 0.0  # what else was claimed is not to be tried now
 
-    def _give_back(self, not_before: datetime) -> None:
+    def _letters_a_second(self) -> float:
+        """How fast letters went of late."""
+        if len(self.took_letters) < 2:
+            return 0.0
+        return len(self.took_letters) / max(1.0, time.monotonic() - self.took_letters[0])
+
+    def _give_back(self, not_before: datetime | None) -> None:
         """Return what was claimed and not handed out."""
-        ids = [due.row.delivery_id for due in _all(self.claimed, self.written)]
-        if ids:
-            give_back(ids, self.owner, not_before)
+        found = [*self.claimed, *(due for due, _parcel in self.written)]
+        if found:
+            now = clock.now()
+            give_back([due.row.delivery_id for due in found], self.owner, not_before)
+            self.pacer.refund(len(found), now, is_mailing=found[0].row.mailing_id is not None)
             db.session.commit()
             self.size = max(self.carriers.size, self.size // 2)
             self.claimed.clear()
             self.written.clear()
-
-
-def _all(claimed: Iterable[Due], written: Iterable[tuple[Due, Parcel]]) -> list[Due]:
-    return [*claimed, *(due for due, _parcel in written)]

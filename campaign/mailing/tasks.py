@@ -1,16 +1,14 @@
 """The worker's part besides sending: addresses opened, mailings spread and closed, what was deleted wiped."""
 
 from contextlib import closing
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import text
 
 from campaign import clock
 from campaign.db import db, is_sqlite
-from campaign.mailing.models import DeliveryState, MailingState, Reader
+from campaign.mailing.models import MailingState, Reader
 from campaign.mailing.operations import (
-    Outcome,
     close_done_mailings,
     return_expired_leases,
     spread,
@@ -19,16 +17,8 @@ from campaign.mailing.queries import Claimed, sending_mailings
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 
-BATCH = 100
-BATCH_SECONDS = 1.0
 SPREAD = 20_000
-ATTEMPTS = 12
-BACK_OFF = timedelta(seconds=30)
-CLOSING, PERMANENT, POLICY = 421, 500, "5.7."
-RELAY_REST = timedelta(seconds=5)
-"""How long letters rest when the relay cannot be reached."""
-
-SKIPPED = Outcome(DeliveryState.SKIPPED, is_attempt=False)
+"""Readers considered in one transaction."""
 
 HOLDING = "readers, signatures, statements, endorsements, decisions, intake, deliveries"
 """The tables in which something of a person may stand."""

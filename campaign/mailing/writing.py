@@ -9,8 +9,9 @@ from campaign.db import db
 from campaign.i18n import speaking
 from campaign.links import link_signer
 from campaign.mailing import letters
-from campaign.mailing.letters import LetterKind, Skeleton
+from campaign.mailing.letters import LetterKind, Origin, Skeleton
 from campaign.mailing.queries import Claimed
+from campaign.mailing.returning.addresses import ReturnAddresses
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress
 
@@ -21,9 +22,10 @@ KEPT_SECONDS = 60.0
 class Writer:
     """Writes letters of all kinds."""
 
-    def __init__(self, sender: str, keys: Keyring, kinds: Mapping[str, LetterKind]) -> None:
+    def __init__(self, sender: str, keys: Keyring, kinds: Mapping[str, LetterKind], returns: ReturnAddresses) -> None:
         self.sender = sender
         self.keys = keys
+        self.returns = returns
         self.kinds = kinds
         self.links = link_signer()
         self._skeletons: dict[tuple[object, ...], Skeleton] = {}
@@ -38,6 +40,7 @@ class Writer:
             letters.CONFIRM: self.keys.link_token(row.letter, row.link_seed) if row.link_seed else "",
             letters.YOURS: self.links.sign(links.YOURS, row.handle),
             letters.UNSUBSCRIBE: self.links.sign(links.UNSUBSCRIBE, row.handle),
+            letters.LEAVE: self.returns.leave_by_mail(row.handle),
         }
         return self._skeleton(row).fill(values)
 
@@ -53,6 +56,8 @@ class Writer:
         key = (row.letter, row.campaign_id, row.locale, None if kind.is_shared else row.subject_id)
         if key not in self._skeletons:
             with speaking(row.locale):
-                self._skeletons[key] = Skeleton(kind.write(row.campaign_id, row.subject_id), self.sender)
+                self._skeletons[key] = Skeleton(
+                    kind.write(row.campaign_id, row.subject_id), self.sender, Origin(row.letter, row.mailing_id)
+                )
             db.session.rollback()  # no lock is held while the relay is spoken to
         return self._skeletons[key]

@@ -8,9 +8,9 @@ from wtforms.validators import ValidationError
 
 from campaign.forms import ConsoleForm, at_most, email_field, needed, one_line, one_of
 from campaign.i18n import LOCALES
-from campaign.organizers.accounts import normal_password, password_problem
 from campaign.organizers.models import Role
 from campaign.organizers.names import LONGEST_NAME, name_key
+from campaign.organizers.proofs import normal_password, password_problem
 from campaign.organizers.queries import organizer_by_name
 
 ROLES = {

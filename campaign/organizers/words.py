@@ -58,6 +58,8 @@ ACTS: dict[str, object] = {
     "statement.published": _l("published a statement"),
     "statement.rejected": _l("rejected a statement"),
     "statement.returned": _l("took a decision on a statement back"),
+    "suppression.added": _l("had an address never written to again"),
+    "suppression.lifted": _l("let an address be written to again"),
     "target.added": _l("added a target"),
     "target.changed": _l("changed a target"),
     "target.moved": _l("put the targets in another order"),

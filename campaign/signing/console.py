@@ -30,7 +30,6 @@ from campaign.work import wake
 __all__ = ("invalidating", "paper")
 
 DAYS = 60
-LONGEST_TABLE = 20
 FIND, RESEND = "find_signature", "resend_confirmation"
 
 TITLES = {

@@ -7,6 +7,7 @@ from flask import request
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, StringField
+from wtforms.validators import AnyOf, Optional
 from wtforms.widgets import html_params
 
 from campaign.forms import (
@@ -20,7 +21,7 @@ from campaign.forms import (
     one_of,
     statement_field,
 )
-from campaign.i18n import countries, current_locale
+from campaign.i18n import LOCALES, countries, current_locale
 from campaign.mailing.models import News
 from campaign.signing.models import Appear
 from campaign.signing.operations import Request
@@ -39,8 +40,10 @@ APPEAR = [
 NEWS = [
     _choice(News.ALL, _l("Everything that happens")),
     _choice(News.STATUS, _l("Only when somebody's status changes")),
+    _choice(News.WEEKLY, _l("One letter a week")),
     _choice(News.NONE, _l("No news")),
 ]
+LANGUAGES = [_choice(code, name) for code, name in LOCALES.items()]
 
 
 _NOT_IN_A_SOURCE = re.compile(r"[^a-z0-9._-]+")
@@ -69,6 +72,17 @@ def _appear_field() -> RadioField:
 def _news_field(choices: list[SelectChoice]) -> RadioField:
     known = one_of(lambda: [choice.value for choice in choices], _l("Please choose which news you want."))
     return RadioField(_l("Which news do you want?"), choices=choices, validate_choice=False, validators=[known])
+
+
+def _language_field() -> RadioField:
+    """The language of a reader's letters; who sends a form without it keeps theirs."""
+    known = AnyOf(list(LOCALES), _l("Please choose one of these languages."))
+    return RadioField(
+        _l("In which language do you want your letters?"),
+        choices=LANGUAGES,
+        validate_choice=False,
+        validators=[Optional(), known],
+    )
 
 
 @cache
@@ -128,7 +142,7 @@ class FollowForm(PublicForm):
     """What one gives to follow without signing."""
 
     email = email_field()
-    news = _news_field(NEWS[:2])
+    news = _news_field(NEWS[:-1])
 
     def request(self) -> Request:
         """What was typed, ready to be sealed."""
@@ -150,6 +164,7 @@ class YoursForm(PublicForm):
 
     appear = _appear_field()
     news = _news_field(NEWS)
+    language = _language_field()
     may_contact = _contact_field()
 
 
@@ -157,6 +172,7 @@ class FollowerForm(PublicForm):
     """What a follower may change."""
 
     news = _news_field(NEWS)
+    language = _language_field()
 
 
 class NameForm(ConsoleForm):

@@ -43,6 +43,7 @@ class Intake(Base):
     failed_at: Mapped[datetime | None]
 
 
+_IS_NOT_REMINDED = "state = 'pending' AND reminded_at IS NULL"
 _IS_VEILED = "state = 'confirmed' AND is_veiled"
 _IS_LISTED = "state = 'confirmed' AND public_name IS NOT NULL"
 
@@ -62,6 +63,7 @@ class Signature(Base):
     __table_args__ = (
         partial_index("uq_signatures_standing", "reader_id", where="state <> 'pending'", unique=True),
         partial_index("ix_signatures_pending", "signed_at", where="state = 'pending'"),
+        partial_index("ix_signatures_not_reminded", "signed_at", where=_IS_NOT_REMINDED),
         partial_index("ix_signatures_veiled", "id", where=_IS_VEILED),
         partial_index("ix_signatures_listed", "campaign_id", "confirmed_at", "id", where=_IS_LISTED),
         one_of("state", SignatureState),
@@ -90,6 +92,8 @@ class Signature(Base):
     secret: Mapped[bytes]
     commitment: Mapped[bytes] = mapped_column(unique=True)
     signed_at: Mapped[datetime]
+    reminded_at: Mapped[datetime | None]
+    """When it was decided about the one letter that asks again whether this is meant."""
     confirmed_at: Mapped[datetime | None]
     text_version_id: Mapped[int | None] = mapped_column(ForeignKey("text_versions.id"))
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +14,8 @@ from campaign.campaigns.operations import version_signed
 from campaign.db import db
 from campaign.ledger.models import Change
 from campaign.ledger.operations import owe
-from campaign.mailing.models import News, Reader
-from campaign.mailing.operations import UNCONFIRMED_LASTS, Owed, forget_reader, owe_letter
+from campaign.mailing.models import CONFIRM_FOLLOWING, News, Reader
+from campaign.mailing.operations import Owed, call_off_reminders, forget_reader, owe_letter
 from campaign.sealing import Sealer, binding
 from campaign.signing.models import Appear, Intake, Signature, SignatureState, new_secret
 from campaign.signing.queries import (
@@ -26,7 +26,7 @@ from campaign.signing.queries import (
     standing_signature,
 )
 
-CONFIRM_FOLLOWING = "confirm_follow"
+FAILED_INTAKE_LASTS = timedelta(days=7)
 ALREADY_SIGNED = "already_signed"
 ALREADY_FOLLOWS = "already_follows"
 
@@ -85,6 +85,7 @@ class Answering:
 
 def sign(request: Request, at: Answering) -> None:
     """A new pending signature and the letter that confirms it; who signed before is told so."""
+    _speak_as_asked(request, at.reader)
     if standing_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
     elif at.campaign.is_signable:
@@ -93,6 +94,7 @@ def sign(request: Request, at: Answering) -> None:
 
 def follow(request: Request, at: Answering) -> None:
     """News without a signature, once the address is confirmed; whoever confirmed before gets the link to "yours"."""
+    _speak_as_asked(request, at.reader)
     if standing_signature(at.reader.id) is not None:
         at.write(ALREADY_SIGNED)
     elif at.reader.confirmed_at is not None:
@@ -100,6 +102,13 @@ def follow(request: Request, at: Answering) -> None:
     else:
         at.reader.news = request.news
         at.write(CONFIRM_FOLLOWING, has_link=True)
+
+
+def _speak_as_asked(request: Request, reader: Reader) -> None:
+    """Until the address is confirmed its letters speak the language in which was asked last; then its owner's."""
+    if reader.confirmed_at is None:
+        reader.locale = request.locale
+    call_off_reminders(reader.id)  # a new letter asks
 
 
 def mail_link(request: Request, at: Answering) -> None:
@@ -146,6 +155,7 @@ def confirm(signature: Signature, now: datetime) -> Signature:
     signature.state, signature.confirmed_at = SignatureState.CONFIRMED, now
     reader = signature.reader
     reader.confirm(now)
+    call_off_reminders(reader.id)
     reader.news, reader.locale = signature.news, signature.locale
     for other in pending_signatures(reader.id):
         if other is not signature:
@@ -154,11 +164,16 @@ def confirm(signature: Signature, now: datetime) -> Signature:
     return signature
 
 
-def forget_old(now: datetime) -> None:
-    """Delete what was never confirmed, and requests that could not be opened, after seven days."""
-    old = now - UNCONFIRMED_LASTS
-    db.session.execute(delete(Signature).where(is_pending(), Signature.signed_at < old))
-    db.session.execute(delete(Intake).where(Intake.failed_at < old))
+def confirm_following(reader: Reader, now: datetime) -> None:
+    """The reader gets the news that were asked for; idempotent."""
+    reader.confirm(now)
+    call_off_reminders(reader.id)
+
+
+def forget_old(now: datetime, lasts: timedelta) -> None:
+    """Delete what was not confirmed for so long; and requests that could not be opened, after seven days."""
+    db.session.execute(delete(Signature).where(is_pending(), Signature.signed_at < now - lasts))
+    db.session.execute(delete(Intake).where(Intake.failed_at < now - FAILED_INTAKE_LASTS))
 
 
 def change_appearance(signature: Signature, appear: Appear) -> None:

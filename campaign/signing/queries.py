@@ -12,7 +12,7 @@ from campaign.db import db
 from campaign.ledger.models import Change, DueEntry, LedgerEntry
 from campaign.ledger.queries import public_count
 from campaign.links import token_hash
-from campaign.mailing.models import Delivery, Reader
+from campaign.mailing.models import CONFIRM_FOLLOWING, REMIND_FOLLOWING, REMIND_SIGNATURE, Delivery, Reader
 from campaign.signing.models import Signature, SignatureState
 from campaign.signing.paper.queries import count_on_paper
 
@@ -22,6 +22,9 @@ LOOKED_AT = 50_000
 """So many names one search looks at: no index knows the parts of names."""
 
 CONFIRM_SIGNATURE = "confirm_signature"
+CONFIRM_A_SIGNATURE = (CONFIRM_SIGNATURE, REMIND_SIGNATURE)
+TO_CONFIRM = (*CONFIRM_A_SIGNATURE, CONFIRM_FOLLOWING, REMIND_FOLLOWING)
+"""The letters of this room whose links confirm."""
 
 
 def is_confirmed() -> ColumnElement[bool]:
@@ -121,7 +124,7 @@ def _place_of(signature: Signature) -> tuple[datetime, int] | None:
 
 def signature_of(delivery: Delivery) -> Signature | None:
     """The signature that a letter's link confirms: the one typed with it, unless another was confirmed before."""
-    if delivery.letter != CONFIRM_SIGNATURE or delivery.reader_id is None:
+    if delivery.letter not in CONFIRM_A_SIGNATURE or delivery.reader_id is None:
         return None
     return standing_signature(delivery.reader_id) or db.session.get(Signature, delivery.subject_id)
 

@@ -24,8 +24,9 @@ from campaign.signing.models import Appear, Signature
 from campaign.signing.operations import Request
 from campaign.signing.paper.queries import count_on_paper
 from campaign.signing.queries import (
-    CONFIRM_SIGNATURE,
+    CONFIRM_A_SIGNATURE,
     PAGE,
+    TO_CONFIRM,
     delivery_of_link,
     listed_signatures,
     progress,
@@ -127,12 +128,12 @@ def confirm(locale: str, token: str) -> ResponseReturnValue:
 def _delivery_to_confirm(token: str) -> Delivery | None:
     """The delivery of a link of this room; links of other rooms fit nothing here."""
     delivery = delivery_of_link(token)
-    return delivery if delivery and delivery.letter in (CONFIRM_SIGNATURE, operations.CONFIRM_FOLLOWING) else None
+    return delivery if delivery and delivery.letter in TO_CONFIRM else None
 
 
 def _confirm(delivery: Delivery, reader: Reader, token: str) -> ResponseReturnValue:
     signature = signature_of(delivery)
-    if delivery.letter == CONFIRM_SIGNATURE and signature is None:
+    if delivery.letter in CONFIRM_A_SIGNATURE and signature is None:
         return _expired_page(None, token), 404
     if signature is not None and signature.is_invalidated:
         return redirect(_yours_url(reader), 303)  # which says so
@@ -149,7 +150,7 @@ def _confirm_now(signature: Signature | None, reader: Reader) -> None:
     if signature is not None:
         operations.confirm(signature, clock.now())
     else:
-        reader.confirm(clock.now())
+        operations.confirm_following(reader, clock.now())
     db.session.commit()
     wake("ledger")
     wake("names")
@@ -213,9 +214,10 @@ def yours(locale: str, token: str) -> ResponseReturnValue:
 
 def _yours_form(reader: Reader, signature: Signature | None) -> YoursForm | FollowerForm:
     news = News.NONE if reader.unsubscribed_at else reader.news
+    chosen = {"news": news, "language": reader.locale}
     if signature is None:
-        return FollowerForm(data={"news": news})
-    return YoursForm(data={"news": news, "appear": signature.appear, "may_contact": signature.may_contact})
+        return FollowerForm(data=chosen)
+    return YoursForm(data=chosen | {"appear": signature.appear, "may_contact": signature.may_contact})
 
 
 def _yours_page(reader: Reader, signature: Signature | None, form: PublicForm) -> str:
@@ -237,6 +239,7 @@ def _save(reader: Reader, signature: Signature | None, form: YoursForm | Followe
     if not form.validate():
         return _yours_page(reader, signature, form), 422
     reader.choose_news(News(form.news.data))
+    reader.locale = form.language.data or reader.locale
     if signature is not None and isinstance(form, YoursForm):
         signature.may_contact = form.may_contact.data
         operations.change_appearance(signature, Appear(form.appear.data))

@@ -13,17 +13,9 @@ from campaign.db import db
 from campaign.errors import Refusal
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Role
+from campaign.statements.cases import Case, Place, Tab, case_of, cases, counts, last_decision_by
 from campaign.statements.forms import REASONS, DecisionForm
 from campaign.statements.operations import Moderator, Verdict, decide
-from campaign.statements.queries import (
-    Case,
-    Place,
-    Tab,
-    case_of,
-    cases,
-    counts,
-    last_decision_by,
-)
 from campaign.web import mark, marked
 from campaign.work import wake
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
@@ -10,12 +10,13 @@ from sqlalchemy import delete, select
 from campaign.db import Translated, db
 from campaign.errors import Refusal
 from campaign.mailing.models import Delivery, DeliveryState, News, is_in
-from campaign.mailing.operations import UNCONFIRMED_LASTS, Owed, owe_letter
+from campaign.mailing.operations import Owed, owe_letter
 from campaign.organizers.models import Organizer
 from campaign.sealing import binding
 from campaign.signing.models import Signature
 from campaign.signing.operations import Answering, Request, mail_link
 from campaign.signing.queries import pending_signatures
+from campaign.statements.cases import newest_decision
 from campaign.statements.models import (
     Act,
     Decision,
@@ -26,7 +27,7 @@ from campaign.statements.models import (
     Statement,
     StatementState,
 )
-from campaign.statements.queries import CONFIRM_ENDORSEMENT, is_unconfirmed, newest_decision, newest_unconfirmed
+from campaign.statements.queries import CONFIRM_ENDORSEMENT, is_unconfirmed, newest_unconfirmed
 
 
 class OneStatementEach(Refusal):
@@ -43,6 +44,23 @@ def propose(signature: Signature, body: str, now: datetime) -> Statement:
     db.session.add(statement)
     db.session.flush()
     return statement
+
+
+def say(signature: Signature, body: str, now: datetime) -> None:
+    """Leave a statement, or other words than before: those are new, and wait for a decision of their own."""
+    said = db.session.scalar(select(Statement).where(Statement.signature_id == signature.id))
+    if said is not None and said.body == body:
+        return
+    if said is not None:
+        take_statement_back(said)
+    propose(signature, body, now)
+
+
+def take_statement_back(statement: Statement) -> None:
+    """Delete a statement, with what was decided on it."""
+    take_letter_back(statement)
+    db.session.delete(statement)
+    db.session.flush()
 
 
 @dataclass(frozen=True)
@@ -144,10 +162,9 @@ def take_endorsement_back(endorsement: Endorsement) -> None:
     db.session.flush()
 
 
-def forget_old_endorsements(now: datetime) -> None:
-    """Delete what was never confirmed, after seven days."""
-    old = now - UNCONFIRMED_LASTS
-    db.session.execute(delete(Endorsement).where(is_unconfirmed(), Endorsement.made_at < old))
+def forget_old_endorsements(now: datetime, lasts: timedelta) -> None:
+    """Delete what was not confirmed for so long."""
+    db.session.execute(delete(Endorsement).where(is_unconfirmed(), Endorsement.made_at < now - lasts))
 
 
 # Deciding

@@ -16,7 +16,7 @@ from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Reader
 from campaign.signing.models import Signature
 from campaign.signing.operations import Request, take
-from campaign.signing.queries import delivery_of_link, reader_by_handle, signature_of
+from campaign.signing.queries import confirmed_signature, delivery_of_link, reader_by_handle, signature_of
 from campaign.statements import operations
 from campaign.statements.forms import EndorsementForm, StatementForm
 from campaign.statements.models import Endorsement, EndorsementState
@@ -28,6 +28,7 @@ from campaign.statements.queries import (
     has_statement,
     published_endorsements,
     published_statements,
+    statement_of,
 )
 from campaign.web import error_page, mark, marked
 from campaign.work import wake
@@ -38,7 +39,12 @@ bp = Blueprint("statements", __name__)
 @bp.app_context_processor
 def offer_statement() -> dict[str, object]:
     """The pages of thanks and "yours", which stand below this room, offer a statement and show endorsements."""
-    return {"statement_form": StatementForm, "has_statement": has_statement, "endorsements_by": endorsements_by}
+    return {
+        "statement_form": StatementForm,
+        "has_statement": has_statement,
+        "statement_of": statement_of,
+        "endorsements_by": endorsements_by,
+    }
 
 
 @bp.get("/<locale:locale>/<slug>/statements/")
@@ -104,6 +110,28 @@ def _signature_to_speak_for(token: str) -> Signature | None:
 def _page(name: str, campaign: Campaign, **context: object) -> str:
     text = campaign.text_in(current_locale())
     return render_template(f"statements/{name}.html", campaign=campaign, text=text, **context)
+
+
+@bp.route("/<locale:locale>/yours/<token>/statement", methods=["GET", "POST"])
+@per_client
+def yours_to_say(locale: str, token: str) -> ResponseReturnValue:
+    """What the holder of this link has said: say it, say it otherwise, take it back."""
+    reader = reader_by_handle(link_signer().read(YOURS, token))
+    signature = (confirmed_signature(reader.id) if reader else None) or abort(404)
+    said = statement_of(signature.id)
+    form = StatementForm(data={"statement": said.body if said else ""})
+    is_leaving = request.form.get("action") == "take_back"
+    if not is_leaving and not form.validate_on_submit():
+        status = 422 if form.is_submitted() else 200
+        context = {"form": form, "statement": said, "token": token, "saved": "saved" in request.args}
+        return _page("your_words", signature.campaign, **context), status
+    if is_leaving and said is not None:
+        operations.take_statement_back(said)
+    elif not is_leaving and not form.is_from_machine:
+        operations.say(signature, form.statement.data or "", clock.now())
+    db.session.commit()
+    wake("scrub", each_time=True)
+    return redirect(url_for("statements.yours_to_say", token=token, saved=""), 303)
 
 
 # Endorsements

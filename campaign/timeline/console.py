@@ -16,29 +16,27 @@ from campaign.errors import Refusal
 from campaign.i18n import current_locale, speaking
 from campaign.mailing import letters as mailing_letters
 from campaign.mailing.operations import Owed, owe_letter
-from campaign.mailing.queries import is_owed, recent_wishes
+from campaign.mailing.queries import digest_progress, is_owed, recent_wishes
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
-from campaign.timeline import operations, queries
+from campaign.timeline.drafting import operations, queries
+from campaign.timeline.drafting.queries import language_name
 from campaign.timeline.forms import TestForm, compose_form, differences
 from campaign.timeline.letters import draft_letter, test_kind
 from campaign.timeline.models import Draft
-from campaign.timeline.queries import PAGE, language_name
+from campaign.timeline.queries import PAGE, entry, mailings_by_number, published_updates
 from campaign.web import mark, marked
 from campaign.work import wake
 
 WRITERS = (Role.OWNER, Role.EDITOR, Role.TRANSLATOR)
 PUBLISHERS = (Role.OWNER, Role.EDITOR)
 PUBLISH = "publish"
+WEEKS = 5
+"""So many of the last weekly letters the list of updates shows."""
 
 _LETTER = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 _ENTRY = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'self'; sandbox allow-same-origin"
-
-
-def update_languages(campaign: Campaign) -> list[str]:
-    """The languages of a campaign, its own first."""
-    return list(dict.fromkeys([campaign.locale, *(text.locale for text in campaign.texts)]))
 
 
 def draft_or_404(campaign_id: int, draft_id: int, *, to_change: bool = False) -> Draft:
@@ -55,15 +53,16 @@ def draft_or_404(campaign_id: int, draft_id: int, *, to_change: bool = False) ->
 def update_index(campaign_id: int) -> ResponseReturnValue:
     """Drafts, what is scheduled or waits for a second person, and what is published, by pages."""
     before = _before(request.args.get("before"))
-    published = queries.published_updates(campaign_id, PAGE, before)
+    published = published_updates(campaign_id, PAGE, before)
     last = published[-1] if len(published) == PAGE else None
     return render_template(
         "console/timeline/index.html",
         campaign=db.session.get_one(Campaign, campaign_id),
         drafts=[] if before else queries.open_drafts(campaign_id),
         waiting={asked.subject_id: asked for asked in open_approvals(campaign_id) if asked.act == PUBLISH},
-        updates=[queries.entry(update, current_locale()) for update in published],
-        mailings=queries.mailings_by_number(published),
+        updates=[entry(update, current_locale()) for update in published],
+        mailings=mailings_by_number(published),
+        weeks=[] if before else digest_progress(campaign_id, WEEKS),
         next_url=url_for("console.update_index", campaign_id=campaign_id, before=mark(last.occurred_on, last.number))
         if last
         else None,
@@ -112,7 +111,7 @@ def update_edit(campaign_id: int, draft_id: int) -> ResponseReturnValue:
 def _form(draft: Draft) -> Any:
     """What the role may write: translators every language but the campaign's own."""
     is_whole = acting().role in PUBLISHERS
-    languages = update_languages(draft.campaign)
+    languages = draft.campaign.languages
     return compose_form(draft, languages if is_whole else languages[1:], is_whole=is_whole)
 
 
@@ -165,7 +164,7 @@ def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = 
         theirs=theirs,
         problem=problem,
         saved_by=name_of(draft.saved_by_id),
-        languages=[(locale, language_name(locale)) for locale in update_languages(draft.campaign)],
+        languages=[(locale, language_name(locale)) for locale in draft.campaign.languages],
         may_publish=acting().role in PUBLISHERS,
         approval=approval_for(PUBLISH, draft.campaign_id, draft.id),
         test_form=test_form(draft.campaign),
@@ -176,7 +175,7 @@ def _composer(draft: Draft, form: Any, status: int = 200, problem: str | None = 
 
 def _form_of_saved(draft: Draft) -> Any:
     """What is saved, as a form that takes nothing from the request."""
-    return compose_form(draft, update_languages(draft.campaign), is_whole=True, is_typed=False)
+    return compose_form(draft, draft.campaign.languages, is_whole=True, is_typed=False)
 
 
 def name_of(organizer_id: int | None) -> str:
@@ -194,11 +193,10 @@ def _seen(draft: Draft) -> dict[str, object]:
     return {
         "readers": readers,
         "reached": queries.reached(draft, readers),
+        "weekly": queries.reached_weekly(readers),
         "obstacles": queries.obstacles(draft),
         "gaps": queries.gaps(draft, readers, clock.today()),
-        "views": [
-            (locale, language_name(locale), _letter(draft, locale)) for locale in update_languages(draft.campaign)
-        ],
+        "views": [(locale, language_name(locale), _letter(draft, locale)) for locale in draft.campaign.languages],
         "others": [name_of(one) for one in queries.lookers(draft.id, acting().organizer.id, clock.now())],
     }
 
@@ -234,8 +232,8 @@ def update_entry(campaign_id: int, draft_id: int, at: str) -> ResponseReturnValu
     """The entry of the timeline as it will look in a language, for a frame."""
     draft = draft_or_404(campaign_id, draft_id)
     with speaking(at):
-        entry = queries.draft_entry(draft, at, clock.today())
-        return _framed(render_template("console/timeline/entry.html", campaign=draft.campaign, update=entry), _ENTRY)
+        update = queries.draft_entry(draft, at, clock.today())
+        return _framed(render_template("console/timeline/entry.html", campaign=draft.campaign, update=update), _ENTRY)
 
 
 @console.get("/<int:campaign_id>/updates/draft/<int:draft_id>/letter/<locale:at>")
@@ -258,7 +256,7 @@ def _framed(page: str, policy: str) -> Response:
 def test_form(campaign: Campaign) -> Any:
     """The form that asks for a test letter, in the organizer's own language if the campaign has it."""
     form = TestForm(data={"language": acting().organizer.locale})
-    languages = [SelectChoice(locale, language_name(locale)) for locale in update_languages(campaign)]
+    languages = [SelectChoice(locale, language_name(locale)) for locale in campaign.languages]
     form.language.choices = [*languages, SelectChoice("", _("All languages"))]
     return form
 
@@ -271,7 +269,7 @@ def update_test(campaign_id: int, draft_id: int) -> ResponseReturnValue:
     form = test_form(draft.campaign)
     if not form.validate():
         abort(400)
-    locales = [form.language.data] if form.language.data else update_languages(draft.campaign)
+    locales = [form.language.data] if form.language.data else draft.campaign.languages
     for locale in locales:
         _owe_test(draft, locale)
     audit("update.tested", campaign_id, draft=draft.id, languages=" ".join(locales))

@@ -25,9 +25,10 @@ from campaign.campaigns.models import Campaign
 from campaign.campaigns.queries import in_locale
 from campaign.forms import ConsoleForm, at_most, needed, one_line, paragraphs
 from campaign.i18n import current_locale
+from campaign.timeline.drafting.operations import Content
+from campaign.timeline.drafting.queries import language_name
 from campaign.timeline.models import Draft, Kind, Status
-from campaign.timeline.operations import Content
-from campaign.timeline.queries import language_name, published_update
+from campaign.timeline.queries import published_update
 from campaign.timeline.views import kind_name, status_name
 
 TITLE, BODY, SOURCES = 200, 20_000, 5_000

@@ -12,8 +12,9 @@ from campaign.i18n import LOCALES, current_locale, speaking
 from campaign.links import public_url
 from campaign.mailing.letters import Letter, LetterKind, render_letter
 from campaign.signing.queries import progress
+from campaign.timeline.drafting.queries import draft_changes, draft_entry
 from campaign.timeline.models import Draft, Update
-from campaign.timeline.queries import Entry, Standing, draft_changes, draft_entry, entry, freedom, standings
+from campaign.timeline.queries import Entry, Standing, entry, freedom, standings
 
 
 def update(campaign_id: int, update_id: int | None) -> Letter:

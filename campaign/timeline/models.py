@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaign.campaigns.models import Campaign, OnThePage, Person
 from campaign.db import Base, Translated, one_of, partial_index
+from campaign.i18n import fall_back
 
 
 class Kind(StrEnum):
@@ -74,9 +75,9 @@ class Update(OnThePage, Base):
         return bool(self.changes) or self.kind in (Kind.STATUS, Kind.OUTCOME)
 
     def text_in(self, locale: str) -> "UpdateText":
-        """The text in the locale, else in the campaign's language, else the first there is."""
+        """The text in the locale, else in the first language of the campaign's in which there is one."""
         by_locale = {text.locale: text for text in self.texts}
-        return by_locale.get(locale) or by_locale.get(self.campaign.locale) or self.texts[0]
+        return by_locale[fall_back(locale, self.campaign.languages, by_locale) or locale]
 
 
 class UpdateText(Base):
@@ -169,7 +170,7 @@ class Draft(Base):
     def text_in(self, locale: str) -> tuple[str, str, str]:
         """(locale, title, body) as readers of the locale will get it; empty where nothing is written."""
         written = {at: text for at, text in self.texts.items() if text["title"] or text["body"]}
-        found = next((at for at in (locale, self.campaign.locale, *written) if at in written), locale)
+        found = fall_back(locale, self.campaign.languages, written) or locale
         text = written.get(found, {"title": "", "body": ""})
         return found, text["title"], text["body"]
 

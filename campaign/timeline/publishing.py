@@ -15,10 +15,12 @@ from campaign.mailing.queries import recent_wishes, wishes
 from campaign.organizers.console import acting, allowed, audit, console, reauthenticated
 from campaign.organizers.models import Approval
 from campaign.organizers.operations import Wish, ask_second, carries_out, log_act
-from campaign.timeline import operations, queries
-from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url, update_languages
+from campaign.timeline.console import PUBLISH, PUBLISHERS, draft_or_404, edit_url
+from campaign.timeline.drafting import operations, queries
 from campaign.timeline.forms import PublishForm, retract_form
 from campaign.timeline.models import Draft, Update
+from campaign.timeline.operations import retract
+from campaign.timeline.queries import published_update
 from campaign.work import wake
 
 
@@ -29,7 +31,7 @@ def page_url(update: Update) -> str:
 
 def update_or_404(campaign_id: int, number: int) -> Update:
     """A published update of this campaign."""
-    return queries.published_update(campaign_id, number) or abort(404)
+    return published_update(campaign_id, number) or abort(404)
 
 
 @console.route("/<int:campaign_id>/updates/draft/<int:draft_id>/publish", methods=["GET", "POST"])
@@ -64,6 +66,7 @@ def _confirm(draft: Draft, form: Any, status: int) -> ResponseReturnValue:
         form=form,
         now=clock.now(),
         reached=queries.reached(draft, readers),
+        weekly=queries.reached_weekly(readers),
         obstacles=queries.obstacles(draft),
         gaps=queries.gaps(draft, readers, clock.today()),
         needs_second=queries.needs_second(draft, readers),
@@ -169,12 +172,12 @@ def update_correct(campaign_id: int, number: int) -> ResponseReturnValue:
 def update_retract(campaign_id: int, number: int) -> ResponseReturnValue:
     """Take an entry back in the open, with the reason in one language or more."""
     update = update_or_404(campaign_id, number)
-    form = retract_form(tuple(update_languages(update.campaign)))
+    form = retract_form(tuple(update.campaign.languages))
     if not form.validate_on_submit():
         page = render_template("console/timeline/retract.html", campaign=update.campaign, update=update, form=form)
         return page, 422 if form.errors else 200
     reasons = form.reasons
-    operations.retract(update, next(iter(reasons.values())), clock.now(), reasons)
+    retract(update, next(iter(reasons.values())), clock.now(), reasons)
     audit("update.retracted", campaign_id, number=number)
     db.session.commit()
     flash(_("It is retracted. It stays in sight, struck through, with the reason."), "good")

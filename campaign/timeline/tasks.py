@@ -6,9 +6,9 @@ from campaign.errors import Refusal
 from campaign.i18n import speaking
 from campaign.organizers.models import Organizer
 from campaign.organizers.operations import log_act
+from campaign.timeline.drafting.operations import publish_draft, put_off
+from campaign.timeline.drafting.queries import due_draft
 from campaign.timeline.models import Draft
-from campaign.timeline.operations import publish_draft, put_off
-from campaign.timeline.queries import due_draft
 
 
 def publish_due() -> int:

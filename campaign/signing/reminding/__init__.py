@@ -1,0 +1,1 @@
+"""Reminding, once, of a signature or a following that nobody has confirmed."""

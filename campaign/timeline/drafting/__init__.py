@@ -1,0 +1,1 @@
+"""Drafts of updates: who writes what, when it is published, what it lacks."""
