@@ -416,6 +416,10 @@ def test_names(
 @one_database
 def test_names_and_their_kin(installation: Stack, dns_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy of the organization counts for its domains; envelope and From are kin, strictly or not at all."""
+    returned = config_of(installation, BOUNCE_ADDRESS=f"bounces@letters.{DOMAIN}")
+    said = [finding.sentence for finding in names.check_names(returned, dns_server.address, "s1")]
+    assert f"letters.{DOMAIN} has no SPF record." in said
+    assert any(f"letters.{DOMAIN} takes no mail" in sentence for sentence in said)
     resolver = names.Names(dns_server.address)
     news = f"news.{DOMAIN}"
 

@@ -69,7 +69,7 @@ class Names:
 def check_names(config: Config, resolver: str | None, selector: str) -> Iterator[Finding]:
     """What the world can look up of the sender; where DNS does not answer, only that."""
     domain = parseaddr(config.mail_from)[1].rpartition("@")[2]
-    envelope = domain  # until bounces have an address of their own
+    envelope = config.bounce_address.rpartition("@")[2] or domain
     try:
         names = Names(resolver)
         yield _site(names, urlsplit(config.public_url).hostname or "")

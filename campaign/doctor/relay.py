@@ -99,7 +99,7 @@ def _certificate(host: smtplib.SMTP) -> Iterator[Finding]:
 
 def _sending(host: smtplib.SMTP, config: Config, letter_to: str | None) -> Iterator[Finding]:
     """Offer the sender, and with an address the letter; what the relay answers is shown."""
-    sender = parseaddr(config.mail_from)[1]
+    sender = config.bounce_address or parseaddr(config.mail_from)[1]
     host.ehlo_or_helo_if_needed()
     code, said = host.mail(sender)
     if code not in TAKEN:

@@ -22,8 +22,6 @@ SILENT_AFTER = timedelta(minutes=1)
 MOST = 100_000
 """Nobody needs to know how many more requests wait, and a flood of them must not make it dear to ask."""
 
-LOOKED_AT = 1000
-
 UNSENT = [state for state in DeliveryState if state is not DeliveryState.SENT]
 OPEN = (MailingState.SENDING, MailingState.PAUSED)
 
@@ -65,13 +63,10 @@ def worker_state(connection: Connection, now: datetime) -> WorkerState:
 def confirmation_lag(connection: Connection, now: datetime) -> float:
     """For how many seconds the letter that somebody asked for, and that is due the longest, has been due; 0: none is.
 
-    A letter that the relay put off is due again when its time comes. Where very many are due, the oldest and the newest
-    are looked at: letters go in the order of their ids, so the oldest wait the longest, unless they were put off.
+    A letter that the relay put off is due again when its time comes.
     """
-    due = select(Delivery.not_before).where(Delivery.mailing_id.is_(None), is_in(DeliveryState.DUE))
-    ends = (due.order_by(order).limit(LOOKED_AT).subquery() for order in (Delivery.id, Delivery.id.desc()))
-    earliest = (connection.scalar(select(func.min(end.c.not_before))) for end in ends)
-    return max(_since(moment or now, now) for moment in earliest)
+    due = select(func.min(Delivery.not_before)).where(Delivery.mailing_id.is_(None), is_in(DeliveryState.DUE))
+    return _since(connection.scalar(due) or now, now)
 
 
 def intake_lag(connection: Connection, now: datetime) -> float:
