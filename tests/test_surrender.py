@@ -264,7 +264,7 @@ def test_a_log(capfd: pytest.CaptureFixture[str], house: House, keys: Keyring) -
     def fails(_campaign: int, _subject: int | None) -> None:
         raise RuntimeError(f"a text with {canaries.name}")
 
-    house.worker.sender.kinds = {name: LetterKind(fails) for name in house.worker.sender.kinds}  # type: ignore[arg-type]
+    house.worker.sender.writer.kinds = {name: LetterKind(fails) for name in house.worker.sender.writer.kinds}  # type: ignore[arg-type]
     house.work()
     request = f'{{"kind": "sign", "locale": "en", "email": "{address.to}", "name": "{canaries.name}", "no": "such"}}'
     intake = Intake(campaign_id=1, sealed=b"", received_at=clock.now())
@@ -387,7 +387,7 @@ def test_letters_name_nobody(house: House) -> None:
     house.publish()
     assert name in house.get("/en/release-test/signatures/").text
     kinds = set(db.session.scalars(select(Delivery.letter).where(Delivery.state == "sent")))
-    assert kinds == {kind for kind in house.worker.sender.kinds if not kind.startswith(TO_ORGANIZERS)}
+    assert kinds == {kind for kind in house.worker.sender.writer.kinds if not kind.startswith(TO_ORGANIZERS)}
     assert len(house.sink.letters) >= 3 * len(kinds)
     texts = {received.recipients[0]: received.content for received in house.sink.letters}
     letters = [read(received.content) for received in house.sink.letters]
