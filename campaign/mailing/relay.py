@@ -5,6 +5,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 GO_ON = 354
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """What this system trusts; read once, which takes as long as some hundred letters."""
+    return ssl.create_default_context()
 
 
 class PreparedMessage(Message):
@@ -111,15 +118,14 @@ class RelayConnection(Connection):
     def configure_host(self) -> _PlainSMTP | _WrappedSMTP:
         """Connect, secured as the relay's scheme says: an unknown certificate is refused."""
         relay = self.relay
-        trusted = ssl.create_default_context()
         host: _PlainSMTP | _WrappedSMTP
         if relay.scheme == "smtps":
-            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
+            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=_trusted())
         else:
             host = _PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
         try:
             if relay.scheme == "smtp+starttls":
-                host.starttls(context=trusted)
+                host.starttls(context=_trusted())
             if relay.username and relay.password:
                 host.login(relay.username, relay.password)
         except (OSError, smtplib.SMTPException):
