@@ -384,7 +384,19 @@ def test_letters_name_nobody(house: House) -> None:
         approve(endorsement, clock.now())
     for statement in db.session.scalars(select(Statement)):
         approve(statement, clock.now())
+    for locale in ("en", "es", "ur"):
+        house.post(f"/{locale}/release-test/follow", {"email": f"w-{locale}@example.org", "news": "weekly"})
+        house.work()
+        house.post(house.letters(f"w-{locale}@example.org")[0].link("/confirm/"))
+        house.post(f"/{locale}/release-test/sign", SIGNER | typed | {"email": f"late-{locale}@example.org"})
+        house.post(f"/{locale}/release-test/follow", {"email": f"late-f-{locale}@example.org", "news": "all"})
     house.publish()
+    house.work()
+    with time_machine.travel(clock.now() + timedelta(days=2.5)) as hands:
+        house.worker.engine.drains["reminders"]()
+        hands.shift(timedelta(days=5))
+        house.worker.engine.drains["digests"]()
+        house.work()
     assert name in house.get("/en/release-test/signatures/").text
     kinds = set(db.session.scalars(select(Delivery.letter).where(Delivery.state == "sent")))
     assert kinds == {kind for kind in house.worker.sender.writer.kinds if not kind.startswith(TO_ORGANIZERS)}
@@ -524,6 +536,7 @@ def test_who_never_confirmed_is_forgotten(house: House, stack: Stack) -> None:
     needles = traces(reader)
     db.session.commit()
     assert found(files_of(stack.instance), needles)
+    house.work()
     with time_machine.travel(clock.now() + timedelta(days=11)):
         house.worker.sweep()
     assert found(files_of(stack.instance), needles) == []
@@ -629,6 +642,7 @@ def test_the_key_of_yesterday_is_gone(house: House, stack: Stack) -> None:
     yesterday = db.session.scalars(select(DailyKey)).one()
     needles = [("the day's key", yesterday.key)]
     db.session.commit()
+    house.work()
     with time_machine.travel(clock.now() + timedelta(days=1)):
         house.sign()
         house.run("forget", "scrub")
@@ -648,7 +662,8 @@ def test_the_limits_know_no_address(house: House) -> None:
     seen = set()
     for days in (0, 1):
         visit = app.test_request_context("/", environ_base={"REMOTE_ADDR": CLIENT})
-        with time_machine.travel(clock.now() + timedelta(days=days)), visit:
+        house.work()
+    with time_machine.travel(clock.now() + timedelta(days=days)), visit:
             seen.add(client_key())
             db.session.rollback()
     assert len(seen) == 2
