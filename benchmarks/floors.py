@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.wrappers import Response
 
 import campaign.db  # noqa: F401 - for its pragmas
-from campaign.config import _database
+from campaign.values import database
 
 SETTING = "FLOOR_DATABASE_URL"
 LINES = 10
@@ -75,7 +75,7 @@ def hello() -> Flask:
 
 def page() -> Flask:
     """Two SELECTs and a small template."""
-    app = _with_database()
+    app = _withdatabase()
     app.jinja_loader = DictLoader({"page.html": PAGE})
 
     @app.get("/<slug>/")
@@ -89,7 +89,7 @@ def page() -> Flask:
 
 def insert() -> Flask:
     """One row from a form, committed; then a redirect, as ours answers."""
-    app = _with_database()
+    app = _withdatabase()
 
     @app.post("/sign")
     def take() -> Response:
@@ -102,7 +102,7 @@ def insert() -> Flask:
 
 def fill(database_url: str) -> None:
     """Make the floors' tables in an empty database, and the topic "bare" with its lines."""
-    with _with_database(database_url).app_context():
+    with _withdatabase(database_url).app_context():
         db.create_all()
         db.session.add(Topic(id=1, slug="bare", title="Bare"))
         db.session.flush()
@@ -111,9 +111,9 @@ def fill(database_url: str) -> None:
         db.engine.dispose()
 
 
-def _with_database(url: str | None = None) -> Flask:
+def _withdatabase(url: str | None = None) -> Flask:
     app = Flask(__name__)
-    app.config["SQLALCHEMY_DATABASE_URI"] = _database(url or os.environ[SETTING])
+    app.config["SQLALCHEMY_DATABASE_URI"] = database(url or os.environ[SETTING])
     db.init_app(app)
     return app
 

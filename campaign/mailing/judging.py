@@ -4,11 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaign.config import Resend
 from campaign.mailing.carrying import Fate, Reply
 from campaign.mailing.models import DeliveryState
 from campaign.mailing.operations import Outcome
 from campaign.mailing.queries import Claimed
+from campaign.values import Resend
 
 ATTEMPTS = 12
 BACK_OFF = timedelta(seconds=30)
