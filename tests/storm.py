@@ -76,7 +76,7 @@ class Storm:
 
     def run(self) -> Tally:
         """Fill, publish, strike, wish; let it settle; say what came of it."""
-        waits = {"BACK_OFF": self.course.back_off, "REST": self.course.rest}
+        waits = {"BACK_OFF": self.course.back_off, "REST": self.course.rest, "DOUBLES_IN": self.course.doubles_in}
         self.workers = Workers(self.stack, waits, self.course.wrong)
         with self.workers, inside(self.stack) as self.app:
             self.people = add_people(self.stack, self.course.readers)

@@ -22,7 +22,7 @@ class Course:
     """What is done to whom.
 
     `rate`: letters a second that the relay takes, so that kills come in mid-mailing; `aimed`: which part of the kills
-    waits until all connections have a letter in flight; `back_off`, `rest`: the worker's own waits, in seconds;
+    waits until all connections have a letter in flight; `back_off`, `rest`, `doubles_in`: the worker's own waits, in seconds;
     `settled`: seconds after the last kill, and without another letter, within which everything must have settled.
     """
 
@@ -39,6 +39,7 @@ class Course:
     rate: float = 0
     back_off: float = 1
     rest: float = 0.3
+    doubles_in: float = 1
     settled: float = SETTLED
     wrong: str = ""
 

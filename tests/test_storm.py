@@ -55,6 +55,8 @@ def test_a_wrong_worker_is_found_out(stack: Stack, sink: SmtpSink, wrong: str) -
     tally = storm.run(stack, sink, replace(course, wrong=wrong))
     print(tally)
     assert complaint in tally.complaints, tally
+    assert tally.kept, "nothing was sent at all"
+    assert "drain failed" not in stack.all_output, "it is wrong in another way than it was meant to be"
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

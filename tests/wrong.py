@@ -46,7 +46,8 @@ def settles_before() -> None:
 
     def claim_as_sent(mailing_id: int | None, lease: Any, size: int, now: datetime) -> list[int]:
         ids = claim(mailing_id, lease, size, now)
-        settle({delivery_id: Outcome(DeliveryState.SENT, code=250) for delivery_id in ids}, lease.owner, now)
+        if ids:
+            settle({delivery_id: Outcome(DeliveryState.SENT, code=250) for delivery_id in ids}, lease.owner, now)
         return ids
 
     replace_everywhere("claim", claim_as_sent)
@@ -57,8 +58,8 @@ def settles_before() -> None:
 def fences_nothing() -> None:
     """Gives back what it claimed, though others have sent it since."""
 
-    def give_back(delivery_ids: Sequence[int], _owner: str, not_before: datetime) -> None:
-        due = {"state": DeliveryState.DUE, "owner": None, "lease_until": None, "not_before": not_before}
+    def give_back(delivery_ids: Sequence[int], _owner: str, _not_before: datetime | None = None) -> None:
+        due = {"state": DeliveryState.DUE, "owner": None, "lease_until": None}
         held = update(Delivery).where(Delivery.id.in_(delivery_ids)).values(**due)
         db.session.execute(held.execution_options(synchronize_session=False))
 
