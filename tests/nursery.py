@@ -2,7 +2,8 @@
 
 `python -m tests.nursery` reads an order a line (JSON: environment, log, waits, wrong), forks a worker, and answers with
 its process id. What the worker does is what `campaign worker` does, but for its waits: seconds after a refusal for now
-(BACK_OFF), after the relay was away (REST), until a pace that was halved is what it was (DOUBLES_IN). `wrong`: one of tests/wrong.py, for one that is wrong on purpose.
+(BACK_OFF), after the relay was away (REST), until a pace that was halved is what it was (DOUBLES_IN). `wrong`: one of
+tests/wrong.py, for a worker that is wrong on purpose.
 """
 
 import atexit

@@ -22,8 +22,8 @@ class Course:
     """What is done to whom.
 
     `rate`: letters a second that the relay takes, so that kills come in mid-mailing; `aimed`: which part of the kills
-    waits until all connections have a letter in flight; `back_off`, `rest`, `doubles_in`: the worker's own waits, in seconds;
-    `settled`: seconds after the last kill, and without another letter, within which everything must have settled.
+    waits until all connections have a letter in flight; `back_off`, `rest`, `doubles_in`: the worker's own waits, in
+    seconds; `settled`: seconds after the last kill, and without another letter, in which everything must have settled.
     """
 
     readers: int
