@@ -16,21 +16,24 @@ class LinkSigner:
     """Signs what a mailed link stands for; a link made for one purpose fits no other."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._signers = {purpose: _signer(key, purpose) for purpose in (YOURS, UNSUBSCRIBE)}
 
     def sign(self, purpose: str, handle: bytes) -> str:
         """The token of a link that stands for `handle`."""
-        return self._signer(purpose).sign(base64_encode(handle)).decode()
+        return self._signers[purpose].sign(base64_encode(handle)).decode()
 
     def read(self, purpose: str, token: str) -> bytes | None:
         """The handle that the token stands for, or None. Never compare tokens: one has several spellings."""
         try:
-            return base64_decode(self._signer(purpose).unsign(token))
+            return base64_decode(self._signers[purpose].unsign(token))
         except (BadData, ValueError):
             return None
 
-    def _signer(self, purpose: str) -> Signer:
-        return Signer(self._key, salt=f"link {purpose}", digest_method=hashlib.sha256)
+
+def _signer(key: bytes, purpose: str) -> Signer:
+    """A signer for one purpose; its key is derived once here, not with each signature."""
+    derived = Signer(key, salt=f"link {purpose}", digest_method=hashlib.sha256).derive_key()
+    return Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
 
 def link_signer() -> LinkSigner:

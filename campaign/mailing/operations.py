@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import cast
 
 from flask_babel import gettext as _
-from sqlalchemy import Table, bindparam, delete, func, literal, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from campaign.config import LINK_DAYS
@@ -317,13 +317,15 @@ _POSTPONE = (
 )
 
 
-def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
+def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime, connection: Connection | None = None) -> int:
     """Record how attempts ended, by delivery; how many there were of which the lease was still the owner's.
 
-    Of the others nothing is changed: somebody else holds them, or has settled them.
+    Of the others nothing is changed: somebody else holds them, or has settled them. `connection`: another than the
+    session's, to commit these alone.
     """
     rows = [_settled(delivery_id, owner, outcome, now) for delivery_id, outcome in outcomes.items()]
-    return db.session.connection().execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
+    on = db.session.connection() if connection is None else connection
+    return on.execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _settled(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> dict[str, object]:

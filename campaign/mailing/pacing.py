@@ -22,13 +22,13 @@ AHEAD = timedelta(seconds=1)
 HALVED_FOR = timedelta(seconds=5)
 """Replies of 421 that come within this time are one wish for less."""
 
-DOUBLES_IN = timedelta(minutes=5)
+DOUBLES_IN = timedelta(minutes=1)
 """How soon a pace that was halved is what it was."""
 
 FORGIVEN = timedelta(hours=1)
 """After this time a relay without a limit has none again."""
 
-SLOWEST = 0.5
+SLOWEST = 2.0
 """Letters a second that are tried however often the relay says 421."""
 
 

@@ -5,7 +5,6 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
 
 GO_ON = 354
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """What this system trusts; read once, which takes as long as some hundred letters."""
-    return ssl.create_default_context()
 
 
 class PreparedMessage(Message):
@@ -120,12 +113,12 @@ class RelayConnection(Connection):
         relay = self.relay
         host: _PlainSMTP | _WrappedSMTP
         if relay.scheme == "smtps":
-            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=_trusted())
+            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=ssl.create_default_context())
         else:
             host = _PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
         try:
             if relay.scheme == "smtp+starttls":
-                host.starttls(context=_trusted())
+                host.starttls(context=ssl.create_default_context())
             if relay.username and relay.password:
                 host.login(relay.username, relay.password)
         except (OSError, smtplib.SMTPException):
