@@ -201,7 +201,7 @@ class Storm:
         self.server.start()
 
     def _stop_worker(self, name: str) -> None:
-        self.has_ended.wait(LEASE + 1)
+        self.has_ended.wait(LEASE + 3)  # so that others have sent what it held
         self.workers.go_on(name)
 
     def _revive(self) -> None:

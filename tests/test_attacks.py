@@ -682,6 +682,7 @@ HEADERS = [
     "List-Id",
     "List-Unsubscribe",
     "List-Unsubscribe-Post",
+    "Feedback-ID",
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
     "MIME-Version",

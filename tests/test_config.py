@@ -243,7 +243,7 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert set(table) == read
     everywhere = "".join(path.read_text("utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
     assert set(re.findall(r"\bCAMPAIGN_[A-Z_]+[A-Z]", everywhere)) <= read
-    defaults = dict(re.findall(r'\bread\(\s*"([A-Z_]+)", \w+, "([^"]*)"\)', source))
+    defaults = dict(re.findall(r'\bread\(\s*"([A-Z_]+)", [\w.]+, "([^"]*)"\)', source))
     assert len(defaults) >= 7
     assert {name: table[f"CAMPAIGN_{name}"].strip("`") for name in defaults} == defaults
 

@@ -27,7 +27,7 @@ def settles_late() -> None:
     kept: list[tuple[Any, ...]] = []
     settle, claim = operations.settle, operations.claim
 
-    def settle_later(outcomes: Mapping[int, Outcome], owner: str, now: datetime) -> int:
+    def settle_later(outcomes: Mapping[int, Outcome], owner: str, now: datetime, *_rest: object) -> int:
         kept.append((dict(outcomes), owner, now))
         return len(outcomes)
 

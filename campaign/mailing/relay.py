@@ -113,7 +113,8 @@ class RelayConnection(Connection):
         relay = self.relay
         host: _PlainSMTP | _WrappedSMTP
         if relay.scheme == "smtps":
-            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=ssl.create_default_context())
+            trusted = ssl.create_default_context()
+            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
         else:
             host = _PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
         try:
