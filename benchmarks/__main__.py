@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.console import console_pages
 from benchmarks.figures import Figure, table
 from benchmarks.mailing import mailings
+from benchmarks.million import million
 from benchmarks.pages import cached_pages, full_pages, uncached_pages
 from benchmarks.signing import signing
 
@@ -17,6 +18,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "million": full_pages,
     "signing": signing,
     "mailing": mailings,
+    "posting": million,
     "console": console_pages,
 }
 

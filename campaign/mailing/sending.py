@@ -6,7 +6,7 @@ cost hardly more commits than one. What dies with the process is at most one uns
 
 import os
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,9 @@ from campaign.sealing import EmailAddress
 
 MOST = 200
 """Letters claimed together at most; fewer where they take too long to go out in time."""
+
+TOLD_EVERY = 60.0
+"""Seconds between two lines of the log that say how letters ended."""
 
 OF_LATE = 10.0
 """Seconds over which it is seen how fast letters go."""
@@ -79,6 +82,9 @@ class Sender:
         self.rest_until = datetime.min.replace(tzinfo=UTC)
         self.taken: deque[float] = deque(maxlen=10_000)
         """When the relay took the last letters (monotonic seconds)."""
+        self.counts: Counter[str] = Counter()
+        """How letters ended since that was logged."""
+        self.told_at = 0.0
         self.error_rates: defaultdict[int, ErrorRate] = defaultdict(ErrorRate)
         self.stopping = Event()
 
@@ -95,6 +101,7 @@ class Sender:
                 if self.carriers.busy:
                     self._collect()
                 self._settle(connection)
+                self._tell()
 
     def stop(self) -> None:
         """Hand out nothing more: a run ends when what is out has been settled."""
@@ -223,9 +230,17 @@ class Sender:
         outcomes = {due.row.delivery_id: verdict.outcome for due, verdict in self.ended}
         lost = len(outcomes) - settle(outcomes, self.owner, clock.now(), connection)
         connection.commit()
+        self.counts.update(verdict.outcome.state.value for _due, verdict in self.ended)
         self.ended.clear()
         if lost:
             log.warning("leases lost", letters=lost)
+
+    def _tell(self) -> None:
+        """Log how letters ended, as counts, once a minute at most."""
+        if self.counts and time.monotonic() > self.told_at + TOLD_EVERY:
+            log.info("letters ended", **self.counts)
+            self.counts.clear()
+            self.told_at = time.monotonic()
 
     def _obey(self, due: Due, verdict: Verdict) -> None:
         """What follows for the pace, for the address and for the mailing."""
@@ -243,7 +258,7 @@ class Sender:
         if reason:
             pause(db.session.get_one(Mailing, mailing_id), reason)
             db.session.commit()
-            log.warning("mailing paused", mailing=mailing_id, code=verdict.outcome.code)
+            log.warning("mailing paused", mailing=mailing_id, why=reason)
             self.claimed_until = 0.0  # what else was claimed is not to be tried now
 
     def _letters_a_second(self) -> float:
