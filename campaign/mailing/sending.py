@@ -122,7 +122,6 @@ class Sender:
         self.size = min(MOST, 2 * self.size)
         rows = self._claimed_rows()
         self.is_dry = not rows
-        self.claimed_until = time.monotonic() + BATCH_SECONDS
         opened = [(row, self._address(row)) for row in rows]
         keys = {row.delivery_id: self.keys.suppression_key(address) for row, address in opened if address}
         blocked = suppressed(list(keys.values()))
@@ -144,6 +143,7 @@ class Sender:
     def _claim_from(self, mailing_id: int | None, size: int) -> list[Claimed]:
         db.session.connection()  # SQLite's write lock may take long: the lease begins when it is got
         now = clock.now()
+        self.claimed_until = time.monotonic() + BATCH_SECONDS  # counted from here: we may be stopped before the commit
         lease = Lease(self.owner, now + timedelta(seconds=self.config.lease_seconds))
         rows = claimed(claim(mailing_id, lease, size, now))
         db.session.commit()
