@@ -123,8 +123,8 @@ def test_letters_of_the_last_minute(post: Post, campaign: Campaign, monkeypatch:
 
 
 def test_a_stopped_mailing_sends_nothing_more(post: Post, campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped while letters go out: the batch in flight, and nothing after it; it is not resumed, nor tried again."""
-    mailing = told(post, campaign)
+    """Stopped while letters go out: those in flight, and nothing after them; it is not resumed, nor tried again."""
+    mailing, in_flight = told(post, campaign), post.worker.sender.carriers.size
     mailing_id = mailing.id
     monkeypatch.setattr(sending, "MOST", 2)
 
@@ -140,7 +140,7 @@ def test_a_stopped_mailing_sends_nothing_more(post: Post, campaign: Campaign, mo
 
     post.sink.reply_to_letter = stop_at_first
     post.work()
-    assert len(post.sent) <= 2
+    assert len(post.sent) <= in_flight
     for act in (pause, resume):
         act(db.session.get_one(Mailing, mailing_id))
     with pytest.raises(Refusal, match="stopped"):
@@ -149,9 +149,9 @@ def test_a_stopped_mailing_sends_nothing_more(post: Post, campaign: Campaign, mo
         stop(db.session.get_one(Mailing, mailing_id), clock.now())
     for _ in range(2):
         post.work()
-    assert len(post.sent) <= 2
+    assert len(post.sent) <= in_flight
     assert post.reasons() == [("stopped", "stopped by hand")]
-    assert shown(mailing)["due"] >= 4
+    assert shown(mailing)["due"] >= len(ADDRESSES) - in_flight > 0
 
 
 @one_database
