@@ -66,6 +66,7 @@ def _write_demo_settings(file: Path, port: int) -> None:
     """The settings of a demonstration; those of anything else are left alone."""
     if file.exists() and DEMO_SETTING not in file.read_text("utf-8"):
         raise Refusal(f"{file} is not that of a demonstration. Choose another folder with CAMPAIGN_INSTANCE.")
+    file.touch(mode=0o600)
     file.write_text(
         f"{DEMO_SETTING}\nCAMPAIGN_PUBLIC_URL=http://localhost:{port}\n"
         f"CAMPAIGN_SMTP_URL=smtp://127.0.0.1:{port + 1}\nCAMPAIGN_MAIL_FROM=Campaign <news@campaign.example.org>\n"
