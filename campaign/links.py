@@ -1,6 +1,7 @@
 """Signed and random links, one purpose each, and the public addresses they stand in."""
 
 import hashlib
+from functools import cache
 
 from flask import current_app, url_for
 from itsdangerous import BadData, Signer
@@ -16,22 +17,23 @@ class LinkSigner:
     """Signs what a mailed link stands for; a link made for one purpose fits no other."""
 
     def __init__(self, key: bytes) -> None:
-        self._signers = {purpose: _signer(key, purpose) for purpose in (YOURS, UNSUBSCRIBE)}
+        self._key = key
 
     def sign(self, purpose: str, handle: bytes) -> str:
         """The token of a link that stands for `handle`."""
-        return self._signers[purpose].sign(base64_encode(handle)).decode()
+        return _signer(self._key, purpose).sign(base64_encode(handle)).decode()
 
     def read(self, purpose: str, token: str) -> bytes | None:
         """The handle that the token stands for, or None. Never compare tokens: one has several spellings."""
         try:
-            return base64_decode(self._signers[purpose].unsign(token))
+            return base64_decode(_signer(self._key, purpose).unsign(token))
         except (BadData, ValueError):
             return None
 
 
+@cache
 def _signer(key: bytes, purpose: str) -> Signer:
-    """A signer for one purpose; its key is derived once here, not with each signature."""
+    """A signer for one purpose; its key is derived once a process, not with each request or signature."""
     derived = Signer(key, salt=f"link {purpose}", digest_method=hashlib.sha256).derive_key()
     return Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 

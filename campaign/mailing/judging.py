@@ -20,8 +20,9 @@ REST = timedelta(seconds=5)
 CLOSING, PERMANENT, POLICY = 421, 500, "5.7."
 
 WINDOW, ENOUGH, TOO_MANY = 400, 100, 0.05
-TOO_MANY_REFUSED = "more than 5 of 100 letters were refused"
 """A mailing waits for a person when of its last 400 letters (100 at least) more than this part was refused for good."""
+
+TOO_MANY_REFUSED = "more than 5 of 100 letters were refused"
 
 
 @dataclass(frozen=True)

@@ -262,24 +262,26 @@ class Pace(Base):
     letters: Mapped[int] = mapped_column(default=0)
     """Letters of mailings on that day, where they are counted."""
 
+    def _next_turn(self, now: datetime) -> datetime:
+        return max(self.next_at or now, now)
+
     def letters_on(self, day: date) -> int:
         """How many letters of mailings have gone on a day."""
         return self.letters if self.day == day else 0
 
     def room(self, rate: float, now: datetime) -> int:
         """How many letters may go now, at so many a second."""
-        begin = max(self.next_at or now, now)
-        return max(0, int((now + timedelta(seconds=max(1.0, 1 / rate)) - begin).total_seconds() * rate))
+        return max(0, int((now + timedelta(seconds=max(1.0, 1 / rate)) - self._next_turn(now)).total_seconds() * rate))
 
     def take(self, letters: int, rate: float, now: datetime, of_mailings: int) -> None:
         """Count letters as gone, or, below zero, as not gone after all."""
         if rate:
-            self.next_at = max(self.next_at or now, now) + timedelta(seconds=letters / rate)
+            self.next_at = self._next_turn(now) + timedelta(seconds=letters / rate)
         if of_mailings:
             self.day, self.letters = now.date(), max(0, self.letters_on(now.date()) + of_mailings)
 
     def reserve(self, letters: int, rate: float, now: datetime) -> datetime:
         """Reserve turns for letters, at so many a second; when the first may go."""
-        begin = max(self.next_at or now, now)
+        begin = self._next_turn(now)
         self.next_at = begin + timedelta(seconds=letters / rate)
         return begin

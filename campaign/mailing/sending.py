@@ -162,8 +162,6 @@ class Sender:
 
     def _postponed(self, found: list[Due]) -> dict[int, datetime]:
         """Those whose receiving domain takes no more now, given back until their turns."""
-        if not self.config.domain_rate:
-            return {}
         now = clock.now()
         waiting = [due for due in found if due.row.mailing_id and due.row.slot_at is None and due.address]
         slots = self.pacer.slots([due.address.domain for due in waiting if due.address], now)
