@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTHON ?= python3.11
 LOCALES := $(wildcard campaign/translations/*/LC_MESSAGES/messages.po)
 
-.PHONY: run test check bench messages format
+.PHONY: run test check bench messages language format
 
 run: .venv/ready $(LOCALES:.po=.mo)
 	@$(BIN)/campaign prepare --port $(PORT)
@@ -32,6 +32,10 @@ bench: .venv/ready $(LOCALES:.po=.mo)
 messages: .venv/ready
 	$(BIN)/pybabel extract --mapping-file=pyproject.toml --keywords=_l --no-location --sort-output --output-file=campaign/translations/messages.pot campaign templates
 	$(BIN)/pybabel update --input-file=campaign/translations/messages.pot --output-dir=campaign/translations --no-wrap --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
+
+# Add a language: make language CODE=fr
+language: messages
+	$(BIN)/pybabel init --input-file=campaign/translations/messages.pot --output-dir=campaign/translations --no-wrap --locale=$(CODE)
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

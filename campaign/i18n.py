@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
@@ -14,10 +15,23 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, force_locale, get_locale, refresh
 from werkzeug.routing import BaseConverter
 
-LOCALES = {"en": "English", "es": "Español", "ur": "اردو"}
-"""The languages of the interface, each by its own name."""
-
 DEFAULT_LOCALE = "en"
+"""The language that the code and the templates are written in."""
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+
+
+def _translated() -> list[str]:
+    return sorted(catalogue.parts[-3] for catalogue in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))
+
+
+def _own_name(code: str) -> str:
+    name = Locale.parse(code).get_display_name() or code
+    return name[:1].upper() + name[1:]
+
+
+LOCALES = {code: _own_name(code) for code in (DEFAULT_LOCALE, *_translated())}
+"""The languages of the interface, each by its own name: a catalogue is all that one needs."""
 
 babel = Babel()
 
@@ -77,6 +91,11 @@ def fall_back(wanted: str, languages: Sequence[str], written: Collection[str]) -
 def direction(locale: str) -> str:
     """'rtl' or 'ltr'."""
     return _locale(locale).text_direction
+
+
+def comma(locale: str) -> str:
+    """What stands between the parts of a list, with its space."""
+    return "، " if direction(locale) == "rtl" else ", "
 
 
 @contextmanager

@@ -178,13 +178,14 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "public_url": public_url,
         "is_demo": config.is_demo,
         "locales": list(LOCALES.items()),
+        "direction_of": i18n.direction,
     }
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor
     def speak() -> dict[str, str]:
         locale = i18n.current_locale()
-        return {"locale": locale, "direction": i18n.direction(locale)}
+        return {"locale": locale, "direction": i18n.direction(locale), "comma": i18n.comma(locale)}
 
 
 def _versions(folder: Path) -> dict[str, str]:

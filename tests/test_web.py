@@ -114,7 +114,10 @@ def test_nothing_that_is_not_there_is_kept(cached: FlaskClient) -> None:
     [
         ("ur,en;q=0.5", "ur"),
         ("es-MX,es;q=0.9", "es"),
-        ("de,fr;q=0.9", "en"),
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt"),
+        ("ar-LB,fr;q=0.9", "ar"),
+        ("be,fr;q=0.9", "fr"),
+        ("ja", "en"),
         ("", "en"),
         ("*", "en"),
         ("x;q=y,,;", "en"),
