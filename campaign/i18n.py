@@ -65,8 +65,9 @@ def current_locale() -> str:
 
 
 def preferred_locale() -> str:
-    """The locale that the browser asks for, of those we have."""
-    return request.accept_languages.best_match(list(LOCALES)) or DEFAULT_LOCALE
+    """The first locale the browser asks for that we have, a region's standing for its language (RFC 4647, lookup)."""
+    asked = (language.partition("-")[0].lower() for language in request.accept_languages.values())
+    return next((language for language in asked if language in LOCALES), DEFAULT_LOCALE)
 
 
 def speak(locale: str) -> None:
