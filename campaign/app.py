@@ -29,6 +29,7 @@ from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
+from campaign.sharing import views as sharing
 from campaign.signing import console as signing_console
 from campaign.signing import views as signing
 from campaign.statements import console as moderation
@@ -39,7 +40,9 @@ from campaign.watching import views as watching
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, watching.bp)
+ROOMS = (
+    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, watching.bp,
+)  # fmt: skip
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,

@@ -1,16 +1,17 @@
 """What every page shares: headers, the cross-site guard, error pages, template helpers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ParamSpec
 from urllib.parse import urlsplit
 
 import nh3
 import structlog
-from flask import Flask, Request, Response, current_app, make_response, render_template, request, url_for
+from flask import Flask, Request, Response, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markdown_it import MarkdownIt
@@ -136,7 +137,8 @@ def _set_headers(app: Flask, config: Config) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
-            response.headers.setdefault(name, value)
+            if name != "X-Frame-Options" or not g.get("is_framed_by_all"):
+                response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response
@@ -148,6 +150,24 @@ def may_be_framed(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+P = ParamSpec("P")
+
+
+def framed_by_all(view: Callable[P, Response]) -> Callable[P, Response]:
+    """A page that every site may show in a frame: it must hold nothing that a click could be stolen for."""
+
+    @wraps(view)
+    def framed(*arguments: P.args, **values: P.kwargs) -> Response:
+        response = view(*arguments, **values)
+        policy = current_app.config["SECURITY_POLICY"]
+        response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors *")
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        g.is_framed_by_all = True  # X-Frame-Options has no word for that: it stays away
+        return response
+
+    return framed
 
 
 def _add_template_helpers(app: Flask, config: Config) -> None:
