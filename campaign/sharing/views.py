@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 from flask import Blueprint, render_template
 from flask_babel import gettext as _
+from markupsafe import escape
 
 from campaign import clock
 from campaign.campaigns.models import CampaignState
@@ -19,6 +20,9 @@ from campaign.web import framed_by_all
 
 bp = Blueprint("sharing", __name__)
 
+FRAME = 'width="360" height="560" style="border:0"'
+"""Room for the small poster on a phone, in Urdu too."""
+
 ADDRESSES = 50_000
 """At most so many stand in one sitemap (sitemaps.org)."""
 
@@ -26,7 +30,7 @@ ADDRESSES = 50_000
 @bp.app_context_processor
 def offer_heads() -> dict[str, object]:
     """The frame of all pages, which stands below this room, says where each page is."""
-    return {"places_here": places_here, "og_locale": og_locale, "linked_data": linked_data}
+    return {"places_here": places_here, "og_locale": og_locale, "linked_data": linked_data, "frame_code": frame_code}
 
 
 def _revision(slug: str, **_values: str) -> Hashable:
@@ -47,6 +51,12 @@ def feed(locale: str, slug: str) -> str:
 def feed_of_all(locale: str) -> str:
     """The newest updates of all campaigns."""
     return atom(locale, _("Campaign"), public_url("sharing.feed_of_all"), public_url(HOME), newest_updates())
+
+
+def frame_code(slug: str, title: str) -> str:
+    """The HTML by which another site shows `embed`, in the present language. The frame's title is for screen readers."""
+    address = escape(public_url("sharing.embed", slug=slug))
+    return f'<iframe src="{address}" title="{escape(title)}" {FRAME} loading="lazy"></iframe>'
 
 
 def _stamp(slug: str, **_values: str) -> Hashable:

@@ -15,3 +15,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     setTimeout(() => { button.textContent = word; }, 2500);
   });
 }
+// The device's own way to pass something on, where it has one.
+for (const button of document.querySelectorAll("[data-share]")) {
+  if (!navigator.share) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    navigator.share({ text: button.dataset.share, url: button.dataset.url }).catch(() => {}); // they thought better of it
+  });
+}
