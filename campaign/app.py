@@ -21,6 +21,7 @@ from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
 from campaign.logs import init_logs
 from campaign.mailing import views as mailing
+from campaign.onion import init_onion, own_hosts
 from campaign.organizers import members
 from campaign.organizers import views as organizers
 from campaign.organizers.accounts import init_accounts
@@ -64,7 +65,7 @@ def create_app(config: Config | None = None) -> Flask:
         METRICS_TOKEN=config.metrics_token,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,
-        TRUSTED_HOSTS=[url.hostname, "localhost", "127.0.0.1"],
+        TRUSTED_HOSTS=[*own_hosts(config), "localhost", "127.0.0.1"],
         MAX_CONTENT_LENGTH=64 * 1024,
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         MAX_FORM_PARTS=50,
@@ -107,6 +108,7 @@ def _wrap(app: Flask, config: Config) -> None:
         add_headers_function=_guard_file,
     )
     app.wsgi_app = PageCache(app.wsgi_app)  # type: ignore[method-assign]
+    init_onion(app, config)
     if config.proxies:
         count = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]

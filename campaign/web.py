@@ -60,6 +60,7 @@ def init_web(app: Flask, config: Config) -> None:
     """Give the app what every page shares."""
     app.request_class = KeptInMemory
     app.config["PAGE_SECONDS"] = config.page_seconds
+    app.config["ONION_URL"] = config.onion_url
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)
     _add_template_helpers(app, config)
@@ -97,7 +98,10 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
 
 
 def _refuse_cross_site() -> None:
-    """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none)."""
+    """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none).
+
+    The onion address is an origin of its own: a form that it served comes back to it, and to nothing else.
+    """
     if request.method in READING_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
@@ -105,9 +109,15 @@ def _refuse_cross_site() -> None:
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        is_foreign = origin is not None and urlsplit(origin).netloc != urlsplit(current_app.config["PUBLIC_URL"]).netloc
+        is_foreign = origin is not None and urlsplit(origin).netloc != _own_netloc()
     if is_foreign:
         raise CrossSite(_("This request came from another site. Please open the page itself and try again."))
+
+
+def _own_netloc() -> str:
+    """The name and port under which this request's page was served: the public one, or the onion's."""
+    public, onion = (urlsplit(str(current_app.config[name])).netloc for name in ("PUBLIC_URL", "ONION_URL"))
+    return onion if onion and request.host == onion else public
 
 
 def _set_headers(app: Flask, config: Config) -> None:

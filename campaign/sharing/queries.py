@@ -34,10 +34,10 @@ def glance(campaign: Campaign, locale: str, today: date) -> Glance:
     return Glance(campaign, campaign.text_in(locale), people, freedom(people), progress(campaign))
 
 
-def shown_state(slug: str) -> tuple[int, int, int | None] | None:
+def shown_state(slug: str) -> tuple[object, ...] | None:
     """A campaign's number, its revision and the public count, in one SELECT; None where there is no such campaign."""
     found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    return (found[0], found[1], found[2]) if found else None
+    return tuple(found) if found else None
 
 
 def shown_revision(slug: str) -> Hashable:
@@ -47,7 +47,7 @@ def shown_revision(slug: str) -> Hashable:
 
 
 def newest_updates(campaign_id: int | None = None) -> Sequence[Update]:
-    """The updates published last in a campaign, or in all that are public. By that time, not by the day they tell of."""
+    """The updates published last in a campaign, or in all that are public: whatever day they tell of."""
     published = select(Update).join(Update.campaign).where(Update.published_at.is_not(None))
     if campaign_id is None:
         published = published.where(Campaign.state != CampaignState.DRAFT)

@@ -54,7 +54,7 @@ def feed_of_all(locale: str) -> str:
 
 
 def frame_code(slug: str, title: str) -> str:
-    """The HTML by which another site shows `embed`, in the present language. The frame's title is for screen readers."""
+    """The HTML by which another site shows `embed`, in the present language; screen readers say the frame's title."""
     address = escape(public_url("sharing.embed", slug=slug))
     return f'<iframe src="{address}" title="{escape(title)}" {FRAME} loading="lazy"></iframe>'
 
