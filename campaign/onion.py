@@ -32,7 +32,7 @@ def init_onion(app: Flask, config: Config) -> None:
     def stay(response: Response) -> Response:
         """A redirect that the framework makes by the public name (for a missing slash) goes on by path alone."""
         to = urlsplit(response.location or "")
-        if request.host == onion and to.netloc == public:
+        if request.environ.get("HTTP_HOST") == onion and to.netloc == public:
             response.location = to._replace(scheme="", netloc="").geturl()
         return response
 

@@ -106,8 +106,8 @@ def _refuse_cross_site() -> None:
 
     The onion address is an origin of its own: a form that it served comes back to it, and to nothing else.
     """
-    if request.method in READING_METHODS:
-        return
+    if request.method in READING_METHODS or isinstance(request.routing_exception, SecurityError):
+        return  # under a name that is not ours nothing is done anyway
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None:
@@ -121,7 +121,7 @@ def _refuse_cross_site() -> None:
 def _own_netloc() -> str:
     """The name and port under which this request's page was served: the public one, or the onion's."""
     public, onion = (urlsplit(str(current_app.config[name])).netloc for name in ("PUBLIC_URL", "ONION_URL"))
-    return onion if onion and request.host == onion else public
+    return onion if onion and request.environ.get("HTTP_HOST") == onion else public
 
 
 def _set_headers(app: Flask, config: Config) -> None:
