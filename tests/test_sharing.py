@@ -77,7 +77,7 @@ def parsed(response: TestResponse) -> feedparser.FeedParserDict:
 def test_a_feed_tells_what_the_timeline_tells(stack: Stack, client: FlaskClient) -> None:
     """Title, text, status, dates, corrections and retractions, in the language asked for; no drafts."""
     wrong = tell("Killed <b>&", sources=["https://paper.example/1"], statuses={"Tariq Example": "killed"})
-    right = tell("He lives", corrects=wrong.number, statuses=PEOPLE, texts={"ur": ("زندہ\x0b", "**زندہ**\x00")})
+    right = tell("He lives", corrects=wrong.number, statuses=PEOPLE, texts={"ur": ("زندہ\x0b", "**زندہ**\x1f")})
     retract(wrong, "A false report.", clock.now(), {"en": "A false report.", "ur": "غلط خبر۔"})
     add_update(the_campaign(), UpdateDraft("news", date(2024, 3, 1), {"en": ("Not yet public", "Not yet.")}))
     answer = client.get(FEED_OF_ONE)
