@@ -30,7 +30,7 @@ from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import console as signing_console
-from campaign.signing import views as signing
+from campaign.signing import lists as signing
 from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import progress as update_progress
