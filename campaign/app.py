@@ -27,6 +27,7 @@ from campaign.organizers.accounts import init_accounts
 from campaign.organizers.console import check_console, console, keep_language
 from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
+from campaign.pages import style_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.signing import console as signing_console
@@ -43,6 +44,7 @@ ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, tim
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
+    style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 
