@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 LISTED = "state = 'confirmed' AND public_name IS NOT NULL"
 LISTED_OF = f"{LISTED} AND organisation_key IS NOT NULL"
