@@ -204,6 +204,7 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "date": i18n.long_date,
         "moment": i18n.moment,
         "country": i18n.country_name,
+        "language": i18n.language_name,
         "markdown": render_markdown,
     }
     app.jinja_env.globals |= {
