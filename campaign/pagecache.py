@@ -22,7 +22,9 @@ PUBLIC = "public, max-age=5, s-maxage=10, stale-while-revalidate=30, stale-if-er
 View = Callable[..., str]
 
 
-def cached_page(stamp: Callable[..., Hashable] | None = None) -> Callable[[View], Callable[..., Response]]:
+def cached_page(
+    stamp: Callable[..., Hashable] | None = None, mimetype: str = "text/html"
+) -> Callable[[View], Callable[..., Response]]:
     """A page that says the same to everybody: kept by us and by any cache for some seconds, revalidated by its ETag.
 
     `stamp(**values)` says, by a quick look, which state of things a page would show: while that is the same, the page
@@ -39,15 +41,15 @@ def cached_page(stamp: Callable[..., Hashable] | None = None) -> Callable[[View]
                 body = view(**values).encode()
                 known = present, body, hashlib.sha256(body).hexdigest()[:32]
                 _keep(rendered, request.full_path, known)
-            return _public(known[1], known[2])
+            return _public(known[1], known[2], mimetype)
 
         return answer
 
     return decorate
 
 
-def _public(body: bytes, etag: str) -> Response:
-    response = Response(body, mimetype="text/html")
+def _public(body: bytes, etag: str, mimetype: str) -> Response:
+    response = Response(body, mimetype=mimetype)
     response.set_etag(etag, weak=True)
     response.headers["Cache-Control"] = PUBLIC
     request.environ[KEEP] = current_app.config["PAGE_SECONDS"]
