@@ -1,6 +1,7 @@
 """The description of the interface (OpenAPI), and the page that shows it."""
 
 import json
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
@@ -22,6 +23,9 @@ from campaign.web import OPEN_TO_OTHER_SITES
 
 bp = Blueprint("api_page", __name__)
 
+ROOMS = (views.bp, osdi)
+NAMES = {"title": "Campaign", "version": "1", "openapi_version": "3.1.0"}
+
 ABOUT = (
     "What other programs can read of the campaigns here, and how they can take signatures. No key is needed. "
     "Pages of any site may call it from a browser. Nothing that it says is about anybody who signed. "
@@ -30,34 +34,39 @@ ABOUT = (
 
 
 class Interface(Api):  # type: ignore[misc] # it has no types
-    """Flask-smorest, as we use it: errors are problems."""
+    """Flask-smorest, which describes what the blueprints' decorators say. Errors are problems."""
 
     ERROR_SCHEMA = problems.Problem
-    DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE  # what is none says so
-
-    def handle_http_exception(self, error: HTTPException) -> Any:
-        """A problem for programs, a page for people."""
-        return problems.error(error)
+    DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE  # of what does not say another, so of errors
 
 
 def init_api(app: Flask) -> None:
-    """Register the interface and describe it. After init_web, whose error pages it keeps for people."""
-    app.config |= {"API_TITLE": "Campaign", "API_VERSION": "1", "OPENAPI_VERSION": "3.1.0"}
-    about = {"servers": [{"url": app.config["PUBLIC_URL"]}], "info": {"description": ABOUT}}
-    interface = Interface(app, spec_kwargs=about)
-    for room in (views.bp, osdi):
-        interface.register_blueprint(room)
-    app.register_blueprint(bp)
+    """Register the interface. After init_web, whose error pages it leaves to people."""
+    for room in (*ROOMS, bp):
+        app.register_blueprint(room)
+    app.register_error_handler(HTTPException, problems.error)
     app.register_error_handler(Refusal, problems.refusal)
     app.after_request(_open_to_all)
-    app.extensions["description"] = interface.spec.to_dict()
+
+
+def described() -> dict[str, Any]:
+    """The description, as OpenAPI 3.1 has it."""
+    return _described() | {"servers": [{"url": current_app.config["PUBLIC_URL"]}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
+    """The same but for the server, made once when it is first asked for: by an app that does nothing else."""
+    interface = Interface(Flask(__name__), spec_kwargs={"info": {"description": ABOUT}, **NAMES})
+    for room in ROOMS:
+        interface.register_blueprint(room)
+    return dict(interface.spec.to_dict())
 
 
 def _open_to_all(response: Response) -> Response:
     """Pages of any site may read what programs read here, without cookies (Fetch, section 3.2)."""
     if problems.is_for_programs():
         response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS" and request.endpoint in OPEN_TO_OTHER_SITES:
         response.headers["Access-Control-Allow-Methods"] = "POST"
         response.headers["Access-Control-Allow-Headers"] = "Content-Type"
@@ -69,17 +78,17 @@ def _open_to_all(response: Response) -> Response:
 @cached_page(mimetype=views.JSON)
 def description() -> str:
     """The description, for programs."""
-    return json.dumps(current_app.extensions["description"], ensure_ascii=False)
+    return json.dumps(described(), ensure_ascii=False)
 
 
 @bp.get("/<locale:locale>/api/")
 @cached_page()
 def page(locale: str) -> str:
     """The description, for people."""
-    described, slug = current_app.extensions["description"], _newest_slug()
+    slug, told = _newest_slug(), described()
     values = {"slug": slug, "url": public_url("pages.campaign", slug=slug)}
-    found = list(operations(described, values))
-    rooms = [room | {"operations": [each for each in found if each.room == room["name"]]} for room in described["tags"]]
+    found = list(operations(told, values))
+    rooms = [room | {"operations": [each for each in found if each.room == room["name"]]} for room in told["tags"]]
     return render_template("api/page.html", rooms=rooms, feed_url=address_of("feeds", slug, locale))
 
 
