@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from campaign import inbox
+from campaign.api.description import init_api
 from campaign.campaigns import console as campaigns_console
 from campaign.campaigns import people_console
 from campaign.campaigns import views as campaigns
@@ -85,6 +86,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)
+    init_api(app)
     check_console(app)
     if config.is_demo:
         app.register_blueprint(inbox.blueprint(config))
