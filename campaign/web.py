@@ -265,7 +265,7 @@ def refusal_page(error: Refusal) -> ResponseReturnValue:
 def _database_away(failure: Exception) -> ResponseReturnValue:
     """The database does not answer, or not in time: for a moment, as a rule."""
     log.error("no answer from the database", endpoint=request.endpoint, method=request.method, **told(failure))
-    return error_page(ServiceUnavailable(retry_after=RETRY_SECONDS))
+    return current_app.handle_http_exception(ServiceUnavailable(retry_after=RETRY_SECONDS))
 
 
 def explain(status: int) -> tuple[str, str]:

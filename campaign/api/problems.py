@@ -59,7 +59,7 @@ def error(error: HTTPException) -> ResponseReturnValue:
     if not is_for_programs() or error.response is not None or status < 400 or isinstance(error, SecurityError):
         return error_page(error)
     faults = list(_faults(getattr(error, "data", {}).get("messages", {}))) if status == 422 else []
-    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return problem(status, *_said(status), faults, headers | (retry_after() if status == 429 else {}))
 
 

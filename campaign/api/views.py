@@ -37,7 +37,7 @@ SLUG_PARAMETER = {
     "schema": {"type": "string", "pattern": f"^{SLUG.pattern}$"},
     "example": "release-amin",
 }
-FRAME, CARD = (480, 420), (1200, 630)
+FRAME, CARD = (360, 560), (1200, 630)
 """The frame as large as it likes to be, and the share card: width and height in pixels."""
 
 DAY = 86400
