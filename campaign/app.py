@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from campaign import inbox
+from campaign.api.description import init_api
 from campaign.campaigns import console as campaigns_console
 from campaign.campaigns import people_console
 from campaign.campaigns import views as campaigns
@@ -28,11 +29,12 @@ from campaign.organizers.accounts import init_accounts
 from campaign.organizers.console import check_console, console, keep_language
 from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
+from campaign.pages import style_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.sharing import views as sharing
 from campaign.signing import console as signing_console
-from campaign.signing import views as signing
+from campaign.signing import lists as signing
 from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import progress as update_progress
@@ -47,6 +49,7 @@ ROOMS = (
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
+    style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 
@@ -83,6 +86,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)
+    init_api(app)
     check_console(app)
     if config.is_demo:
         app.register_blueprint(inbox.blueprint(config))

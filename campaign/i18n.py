@@ -126,6 +126,11 @@ def country_name(code: str | None) -> str:
     return _locale(current_locale()).territories.get(code, code) if code else ""
 
 
+def language_name(code: str) -> str:
+    """The name of a language in the locale; the code itself where there is none."""
+    return str(_locale(current_locale()).languages.get(code, code))
+
+
 @cache
 def countries(locale: str) -> tuple[tuple[str, str], ...]:
     """All countries as (code, name), in the order of the locale's names."""

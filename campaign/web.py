@@ -68,7 +68,7 @@ def init_web(app: Flask, config: Config) -> None:
     _add_template_helpers(app, config)
     app.log_exception = _log_failure  # type: ignore[assignment, method-assign]
     app.register_error_handler(HTTPException, error_page)
-    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(Refusal, refusal_page)
     for away in (OperationalError, InterfaceError):
         app.register_error_handler(away, _database_away)
 
@@ -101,12 +101,23 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
     )
 
 
+OPEN_TO_OTHER_SITES = frozenset({"osdi.record_signature"})
+"""The endpoints to which pages of other sites may send.
+
+A site that asks its visitors to sign sends here what they typed. It can do nothing that it could not do without their
+browsers: no cookie is read, nothing is told, a signature counts only once it is confirmed by mail, and the limits by
+client and by campaign hold. What does more than to take a sealed request in does not belong here.
+"""
+
+
 def _refuse_cross_site() -> None:
     """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none).
 
     The onion address is an origin of its own: a form that it served comes back to it, and to nothing else.
     """
-    if request.method in READING_METHODS or isinstance(request.routing_exception, SecurityError):
+    if request.method in READING_METHODS or request.endpoint in OPEN_TO_OTHER_SITES:
+        return
+    if isinstance(request.routing_exception, SecurityError):
         return  # under a name that is not ours nothing is done anyway
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
@@ -204,6 +215,7 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "date": i18n.long_date,
         "moment": i18n.moment,
         "country": i18n.country_name,
+        "language": i18n.language_name,
         "markdown": render_markdown,
     }
     app.jinja_env.globals |= {
@@ -234,7 +246,7 @@ def error_page(error: HTTPException, headers: Mapping[str, str] | None = None) -
         return error
     if isinstance(error, SecurityError):  # a host that is not ours: there is no address to link to
         return Response("This is not the address of this site.\n", 400, mimetype="text/plain")
-    title, sentence = _explain(error.code or 500)
+    title, sentence = explain(error.code or 500)
     response = make_response(render_template("error.html", title=title, sentence=sentence, status=error.code))
     response.status_code = error.code or 500
     response.headers.update(headers or {})
@@ -244,7 +256,8 @@ def error_page(error: HTTPException, headers: Mapping[str, str] | None = None) -
     return response
 
 
-def _refusal(error: Refusal) -> ResponseReturnValue:
+def refusal_page(error: Refusal) -> ResponseReturnValue:
+    """A rule said no, as people see it."""
     page = render_template("error.html", title=_("That is not possible"), sentence=error.sentence, status=error.status)
     return page, error.status
 
@@ -252,10 +265,11 @@ def _refusal(error: Refusal) -> ResponseReturnValue:
 def _database_away(failure: Exception) -> ResponseReturnValue:
     """The database does not answer, or not in time: for a moment, as a rule."""
     log.error("no answer from the database", endpoint=request.endpoint, method=request.method, **told(failure))
-    return error_page(ServiceUnavailable(retry_after=RETRY_SECONDS))
+    return current_app.handle_http_exception(ServiceUnavailable(retry_after=RETRY_SECONDS))
 
 
-def _explain(status: int) -> tuple[str, str]:
+def explain(status: int) -> tuple[str, str]:
+    """What an error is called, and what it means."""
     known = {
         400: (_("That did not arrive whole"), _("The request could not be read. Please go back and try again.")),
         403: (_("Not from here"), _("This is not open to you.")),
