@@ -1,0 +1,1 @@
+"""What travels: feeds, embeds, cards, posters."""
