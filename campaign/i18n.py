@@ -140,7 +140,11 @@ _NOT_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
 
 @cache
 def _locale(code: str) -> Locale:
-    return Locale.parse(code)
+    return Locale.parse(_OF_THE_WORLD.get(code, code))
+
+
+_OF_THE_WORLD = {"en": "en_001"}
+"""Where CLDR takes a language for that of one country: 14 July, not July 14."""
 
 
 def _locale_of_path() -> str | None:

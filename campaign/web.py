@@ -26,7 +26,8 @@ from secure import (
     XContentTypeOptions,
     XFrameOptions,
 )
-from werkzeug.exceptions import HTTPException, SecurityError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
 from campaign import i18n
 from campaign.config import Config
@@ -39,6 +40,7 @@ from campaign.logs import told
 log = structlog.get_logger()
 
 _TAGS = {"p", "em", "strong", "a", "ul", "ol", "li", "blockquote", "br", "h3", "h4", "code", "pre", "hr"}
+RETRY_SECONDS = 30
 _markdown = MarkdownIt("commonmark", {"html": False})
 
 
@@ -65,6 +67,8 @@ def init_web(app: Flask, config: Config) -> None:
     app.log_exception = _log_failure  # type: ignore[assignment, method-assign]
     app.register_error_handler(HTTPException, error_page)
     app.register_error_handler(Refusal, _refusal)
+    for away in (OperationalError, InterfaceError):
+        app.register_error_handler(away, _database_away)
 
 
 def _log_failure(failure: Any) -> None:
@@ -215,12 +219,22 @@ def _refusal(error: Refusal) -> ResponseReturnValue:
     return page, error.status
 
 
+def _database_away(failure: Exception) -> ResponseReturnValue:
+    """The database does not answer, or not in time: for a moment, as a rule."""
+    log.error("no answer from the database", endpoint=request.endpoint, method=request.method, **told(failure))
+    return error_page(ServiceUnavailable(retry_after=RETRY_SECONDS))
+
+
 def _explain(status: int) -> tuple[str, str]:
     known = {
         400: (_("That did not arrive whole"), _("The request could not be read. Please go back and try again.")),
         403: (_("Not from here"), _("This is not open to you.")),
         404: (_("There is nothing here"), _("Perhaps the address was cut off, or the page has moved.")),
         405: (_("Not this way"), _("This page does not take such a request.")),
+        503: (
+            _("A moment, please"),
+            _("We cannot reach our records just now. Nothing you sent before is lost. Please try again in a minute."),
+        ),
         413: (_("That is too much"), _("What you sent is larger than this page takes.")),
         429: (_("A little slower, please"), _("Too many requests came from where you are. Please try again later.")),
     }

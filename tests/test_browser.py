@@ -554,6 +554,25 @@ def test_the_looking_sees_faults(world: World, browser: Browser) -> None:
     assert [name for name in PLANTED if not any(name in fault for fault in found)] == [], found
 
 
+# What scripts add
+
+
+@sqlite_only
+def test_the_count_moves_while_somebody_looks(stack: Stack, sink: SmtpSink, browser: Browser) -> None:
+    """Without asking for the page again; in words, as the number may change them."""
+    stack.start_web()
+    stack.start_worker()
+    with closing(browser.new_context(locale="en-GB")) as context:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{stack.url}/en/release-test/")
+        expect(page.locator(".poster .count")).to_have_text("Be the first to sign")
+        stack.sign_and_confirm(sink)
+        until(lambda: stack.count() == 1, 10)
+        page.clock.fast_forward(30_000)
+        expect(page.locator(".poster .count")).to_have_text(re.compile(r"1\s*person has signed"))
+
+
 # The weight
 
 

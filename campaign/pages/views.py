@@ -66,6 +66,13 @@ def campaign(locale: str, slug: str) -> str:
     return render_template("pages/campaign.html", **shown(campaign_or_404(slug), locale))
 
 
+@bp.get("/<locale:locale>/<slug>/tally")
+@cached_page(_stamp)
+def tally(locale: str, slug: str) -> str:
+    """The part of the campaign page that moves: how many signed."""
+    return render_template("pages/tally.html", progress=progress(campaign_or_404(slug)))
+
+
 def shown(campaign: Campaign, locale: str) -> dict[str, object]:
     """All that the page of a campaign shows."""
     return {

@@ -15,3 +15,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     setTimeout(() => { button.textContent = word; }, 2500);
   });
 }
+
+// The count moves while somebody looks at it.
+const live = document.querySelectorAll("[data-live]");
+if (live.length && !navigator.connection?.saveData) {
+  setInterval(async () => {
+    if (document.hidden) return;
+    const answer = await fetch(live[0].dataset.live).catch(() => null);
+    if (!answer?.ok) return;
+    const words = await answer.text();
+    for (const place of live) place.innerHTML = words;
+  }, 30_000);
+}
