@@ -29,6 +29,7 @@ from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
+from campaign.sharing.cards import views as cards
 from campaign.signing import console as signing_console
 from campaign.signing import views as signing
 from campaign.statements import console as moderation
@@ -39,7 +40,17 @@ from campaign.watching import views as watching
 from campaign.web import init_web
 from campaign.work import Engine
 
-ROOMS = (mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, watching.bp)
+ROOMS = (
+    mailing.bp,
+    organizers.bp,
+    campaigns.bp,
+    signing.bp,
+    statements.bp,
+    timeline.bp,
+    pages.bp,
+    watching.bp,
+    cards.bp,
+)
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
@@ -76,6 +87,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_limits(app, config)
     init_web(app, config)
     init_accounts(app)
+    cards.init_cards(app, config.instance)
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)

@@ -41,9 +41,7 @@ def _together(*rows: _Row) -> _Row:
     return _Row(max(row.height for row in rows), draw)
 
 
-def write(
-    sheet: Sheet, words: Words, place: tuple[float, float], size: int, colour: str, loudness: float = 1
-) -> None:
+def write(sheet: Sheet, words: Words, place: tuple[float, float], size: int, colour: str, loudness: float = 1) -> None:
     """A line; `place` is where it starts, and the middle of its ink."""
     ink = measured(words, loudness).at(size)
     base = place[1] + (ink.above - ink.below) / 2

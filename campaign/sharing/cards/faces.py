@@ -70,7 +70,14 @@ def faces_of(text: str, language: str) -> list[str | None]:
     faces = faces_for(language)
     found: list[str | None] = []
     for char in text:
-        before = next((face for face in reversed(found) if face), None)
-        asked = (LATIN, *faces) if char.isascii() and char.isalnum() else (*faces,) if char.isalnum() else (before, *faces)
-        found.append(next((face for face in asked if face and char in characters(face)), None))
+        found.append(next((face for face in _asked(char, found, faces) if char in characters(face)), None))
     return found
+
+
+def _asked(char: str, before: list[str | None], faces: tuple[str, ...]) -> Iterator[str]:
+    """The fonts in the order in which they are asked for a character."""
+    if char.isascii() and char.isalnum():
+        yield LATIN
+    elif not char.isalnum():
+        yield from (face for face in before[::-1] if face)
+    yield from faces

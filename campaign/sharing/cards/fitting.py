@@ -72,11 +72,15 @@ def _width(line: Words, size: int) -> float:
 
 
 def _with_dots(line: Words, width: float, size: int) -> Words:
-    for end in range(len(line.text), 0, -1):
-        shorter = replace(line, text=line.text[:end].rstrip(" ,،.-") + ELLIPSIS)
-        if _width(shorter, size) <= width:
-            return shorter
-    return line
+    """As much of the line as there is room for before dots; whole words, unless too little were left of it."""
+
+    def fits(end: int) -> bool:
+        return _width(replace(line, text=f"{line.text[:end]}{ELLIPSIS}"), size) <= width
+
+    most = next((end for end in range(len(line.text), 0, -1) if fits(end)), len(line.text))
+    whole = line.text.rfind(" ", 0, most + 1)
+    end = whole if whole > most * 0.6 else most
+    return replace(line, text=line.text[:end].rstrip(" ,،.-") + ELLIPSIS)
 
 
 def _cut_off(block: Block, width: float, height: float) -> Block:

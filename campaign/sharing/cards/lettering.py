@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import groupby
 from unicodedata import category, normalize
 
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
 from campaign.i18n import direction as direction_of_language
 from campaign.sharing.cards.bidi import END, FIRST_STRONG, direction_of, levels, reordered
@@ -24,6 +24,7 @@ KEPT = "\u00a0"
 SPACE = re.compile(rf"[^\S{KEPT}]+")
 _NARROW = "\u202f"
 _UNSEEN = f"\u200c\u200d{FIRST_STRONG}{END}"
+
 
 @dataclass(frozen=True)
 class Words:
@@ -68,13 +69,22 @@ class _Run:
     face: str
     level: int
     is_loud: bool
+    language: str
 
-    def size(self, size: int, loudness: float) -> int:
-        return round(size * loudness) if self.is_loud else size
+    def letters(self, size: int, loudness: float) -> ImageFont.FreeTypeFont:
+        return font(self.face, round(size * loudness) if self.is_loud else size)
 
     @property
     def direction(self) -> str:
         return "rtl" if self.level % 2 else "ltr"
+
+    def width(self, letters: ImageFont.FreeTypeFont) -> float:
+        return letters.getlength(self.text, direction=self.direction, language=self.language)
+
+    def reach(self, letters: ImageFont.FreeTypeFont) -> tuple[float, float]:
+        """How far the ink reaches over and under the base line."""
+        box = letters.getbbox(self.text, anchor="ls", direction=self.direction, language=self.language)
+        return -box[1], box[3]
 
 
 def clean(text: str, language: str) -> str:
@@ -96,7 +106,7 @@ def _runs(words: Words) -> list[_Run]:
     drawn = [(char, one) for char, one in zip(words.text, about, strict=True) if one[0]]
     runs = []
     for (face, level, is_loud), chars in groupby(drawn, key=lambda pair: pair[1]):
-        runs.append(_Run("".join(char for char, _one in chars), str(face), level, is_loud))
+        runs.append(_Run("".join(char for char, _one in chars), str(face), level, is_loud, words.language))
     return reordered(runs, [run.level for run in runs])
 
 
@@ -105,20 +115,15 @@ def measured(words: Words, loudness: float = 1) -> Ink:
     """The ink of one line in the size MEASURED."""
     width, above, below = 0.0, 0.0, 0.0
     for run in _runs(words):
-        letters = font(run.face, run.size(MEASURED, loudness))
-        shape = {"direction": run.direction, "language": words.language}
-        _left, top, _right, bottom = letters.getbbox(run.text, anchor="ls", **shape)
-        width += letters.getlength(run.text, **shape)
-        above, below = max(above, -top), max(below, bottom)
+        letters = run.letters(MEASURED, loudness)
+        high, deep = run.reach(letters)
+        width, above, below = width + run.width(letters), max(above, high), max(below, deep)
     return Ink(width, above, below)
 
 
 def width_of(words: Words, size: int, loudness: float = 1) -> float:
     """How wide a line is in a size, to the pixel: letters are not quite in proportion in all sizes."""
-    return sum(
-        font(run.face, run.size(size, loudness)).getlength(run.text, direction=run.direction, language=words.language)
-        for run in _runs(words)
-    )
+    return sum(run.width(run.letters(size, loudness)) for run in _runs(words))
 
 
 def draw_line(
@@ -126,7 +131,6 @@ def draw_line(
 ) -> None:
     """One line, from its left end on, on its base line."""
     for run in _runs(words):
-        letters = font(run.face, run.size(size, loudness))
-        shape = {"direction": run.direction, "language": words.language}
-        draw.text((left, base), run.text, fill, letters, "ls", **shape)
-        left += letters.getlength(run.text, **shape)
+        letters = run.letters(size, loudness)
+        draw.text((left, base), run.text, fill, letters, "ls", direction=run.direction, language=run.language)
+        left += run.width(letters)

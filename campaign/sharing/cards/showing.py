@@ -73,14 +73,16 @@ def shown(campaign: Campaign, locale: str, today: date) -> Shown:
     text = campaign.text_in(locale)
     title = written(text.title, text.locale)
     only = people[0] if len(people) == 1 else None
+    is_named = only is not None and (is_won or only.name in text.title)
+    nothing = Words("", locale)
     return Shown(
         locale=locale,
         state=CampaignState.WON if is_won else campaign.state,
         kicker=tuple(_kicker(campaign, locale, title if is_won else None)),
         title=upper(_said("headline", locale, people, freed) if is_won else title),
-        whose=_said("whose", locale, only) if only and not is_won and only.name not in text.title else Words("", locale),
+        whose=_said("whose", locale, only) if only and not is_named else nothing,
         drawing=_drawing(only.status) if only and only.status else "",
-        status=_said("status_of", locale, only) if only and only.status else Words("", locale),
+        status=_said("status_of", locale, only) if only and only.status else nothing,
         standing=_standing(people, freed, locale),
         count=_signed(campaign, locale),
         brand=_drawing("bars"),
@@ -102,7 +104,7 @@ def upper(words: Words) -> Words:
 
 def rounded(count: int) -> int:
     """A count of which two figures are left: 1,284 is 1,200."""
-    unit = 10 ** max(len(str(count)) - 2, 0)
+    unit = int(10 ** max(len(str(count)) - 2, 0))
     return count // unit * unit
 
 
@@ -113,7 +115,7 @@ def _kicker(campaign: Campaign, locale: str, title: Words | None) -> Iterator[Wo
     elif campaign.country:
         yield upper(Words(country_name(campaign.country), locale))
     if campaign.state == CampaignState.ENDED:
-        yield upper(Words(_("Ended"), locale))
+        yield Words(_("This campaign has ended."), locale)
     if campaign.told_as_of:
         yield Words(_("Told as it stood on %(date)s", date=long_date(campaign.told_as_of)), locale)
     if campaign.hashtag:
