@@ -33,6 +33,7 @@ from campaign.pages import style_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.sharing import views as sharing
+from campaign.sharing.cards import views as cards
 from campaign.signing import console as signing_console
 from campaign.signing import lists as signing
 from campaign.statements import console as moderation
@@ -44,7 +45,8 @@ from campaign.web import init_web
 from campaign.work import Engine
 
 ROOMS = (
-    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, watching.bp,
+    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, cards.bp,
+    watching.bp,
 )  # fmt: skip
 
 CONSOLE = (
@@ -83,6 +85,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_limits(app, config)
     init_web(app, config)
     init_accounts(app)
+    cards.init_cards(app, config.instance)
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)
