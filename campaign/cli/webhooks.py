@@ -8,8 +8,8 @@ from campaign.cli.group import log_command, main, open_app
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.webhooks.models import Endpoint, WebhookEvent
-from campaign.webhooks.operations import retry_events
 from campaign.webhooks.queries import Standing, standings
+from campaign.webhooks.queueing import retry_events
 from campaign.work import wake
 
 

@@ -91,10 +91,11 @@ class Carrier:
             return Answer(trouble=Trouble.ADDRESS)
         except ssl.SSLError:
             return Answer(trouble=Trouble.INSECURE)
-        except (ConnectTimeoutError, TimeoutError):
+        except TimeoutError:
             return Answer(trouble=Trouble.SLOW)
-        except (OSError, HTTPError):
-            return Answer(trouble=Trouble.UNREACHED)
+        except (OSError, HTTPError) as error:
+            is_late = isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError)
+            return Answer(trouble=Trouble.SLOW if is_late else Trouble.UNREACHED)
         try:
             return _talk(connection, parcel, deadline)
         finally:
@@ -146,6 +147,8 @@ def _talk(connection: HTTPConnection, parcel: Parcel, deadline: float) -> Answer
             "POST", parcel.destination.target, parcel.body, {**headers, **parcel.headers}, preload_content=False
         )
         response = connection.getresponse()
+        if time.monotonic() >= deadline:  # what was cut off in its headers looks like an answer
+            return Answer(trouble=Trouble.SLOW)
         with suppress(Exception):
             response.read(READ_BYTES, decode_content=False)
         return Answer(response.status, retry_after=response.headers.get("Retry-After"))

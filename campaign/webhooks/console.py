@@ -16,13 +16,13 @@ from campaign.webhooks.operations import (
     TooMany,
     add_endpoint,
     change_secret,
-    owe_ping,
     pause_endpoint,
     remove_endpoint,
     resume_endpoint,
-    retry_events,
 )
+from campaign.webhooks.owing import owe_ping
 from campaign.webhooks.queries import endpoint_of, events_of, ping_of, standings
+from campaign.webhooks.queueing import retry_events
 from campaign.work import wake
 
 LOOKS_AGAIN = "2"

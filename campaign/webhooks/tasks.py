@@ -23,7 +23,9 @@ from campaign.webhooks.addresses import Destination
 from campaign.webhooks.carrying import SECONDS, Answer, Carrier, Parcel, Trouble
 from campaign.webhooks.judging import Verdict, judge
 from campaign.webhooks.models import PING, Endpoint, EventState, WebhookEvent
-from campaign.webhooks.operations import SECRET, URL, Lease, claim, owe_events, return_expired_leases, settle
+from campaign.webhooks.operations import SECRET, URL
+from campaign.webhooks.owing import owe_events
+from campaign.webhooks.queueing import Lease, claim, return_expired_leases, settle
 from campaign.webhooks.telling import signed_headers, told
 
 AT_ONCE = 8
@@ -94,7 +96,7 @@ class WebhookSender:
             body = told(event, event.endpoint.campaign)
             return self._parcel(event, body, now) if body is not None else None
         except Exception as error:  # one that cannot be written must not hold up the others
-            log.error("webhook not written", event=event.id, **told_of(error))
+            log.error("webhook not written", number=event.id, **told_of(error))
             return Answer(trouble=Trouble.OURS)
 
     def _parcel(self, event: WebhookEvent, body: bytes, now: datetime) -> Parcel:
@@ -117,6 +119,6 @@ class WebhookSender:
         is_ours = settle(job.event_id, self.owner, verdict, answer, now)
         db.session.commit()
         if not is_ours:
-            log.warning("webhook lease lost", event=job.event_id)
+            log.warning("webhook lease lost", number=job.event_id)
         elif answer is not None and not answer.is_success:
-            log.info("webhook not taken", event=job.event_id, code=answer.code, trouble=answer.trouble)
+            log.info("webhook not taken", number=job.event_id, code=answer.code, trouble=answer.trouble)
