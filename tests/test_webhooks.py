@@ -456,6 +456,7 @@ def test_who_wants_no_more_or_takes_nothing_for_days_is_switched_off(hooks: Hook
     assert {state for _key, state, _tries in events()} == {"sent"}
 
 
+@on_sqlite
 def test_a_success_ends_the_days_of_failure(hooks: Hooks) -> None:
     """An endpoint that fails now and then is never switched off."""
     endpoint, _secret = hooks.add()
@@ -797,6 +798,7 @@ def test_what_a_dead_worker_held_comes_back(hooks: Hooks) -> None:
     assert state_of(endpoint.id) == ("active", None)
 
 
+@on_sqlite
 def test_one_at_a_time_and_no_endpoint_waits_for_another(hooks: Hooks) -> None:
     """Each endpoint has one request under way at most; one that stalls holds up itself alone."""
     is_over, running, most = threading.Event(), [0], [0]
@@ -961,6 +963,7 @@ def test_a_webhook_from_the_form_to_its_end(hooks: Hooks, organizers: Organizers
     assert "added a webhook" in client.get("/console/1/log/").text
 
 
+@on_sqlite
 def test_two_secrets_sign_for_a_day(hooks: Hooks, keys: Keyring) -> None:
     """Then the one before signs no more, and is deleted."""
     endpoint, first = hooks.add()

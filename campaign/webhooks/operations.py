@@ -80,7 +80,7 @@ def add_endpoint(campaign: Campaign, new: NewEndpoint, sealer: Sealer, now: date
 
 def change_secret(endpoint: Endpoint, seen_number: int, sealer: Sealer, now: datetime) -> str:
     """Give a webhook a new secret, which is returned; for a day the one before signs, too. Raises AlreadyDone."""
-    db.session.refresh(endpoint, with_for_update=True)
+    db.session.refresh(endpoint, with_for_update={"of": Endpoint})
     if endpoint.number_of_secret != seen_number:
         raise AlreadyDone(_("The secret was changed already. If you have not kept it, give the webhook a new one."))
     secret = new_secret()
@@ -93,14 +93,14 @@ def change_secret(endpoint: Endpoint, seen_number: int, sealer: Sealer, now: dat
 
 def pause_endpoint(endpoint: Endpoint) -> None:
     """Send nothing for now. What happens meanwhile is told when it goes on."""
-    db.session.refresh(endpoint, with_for_update=True)
+    db.session.refresh(endpoint, with_for_update={"of": Endpoint})
     if endpoint.state == EndpointState.ACTIVE:
         endpoint.state = EndpointState.PAUSED
 
 
 def resume_endpoint(endpoint: Endpoint, now: datetime) -> None:
     """Go on, also with one that was switched off; what waits is tried at once."""
-    db.session.refresh(endpoint, with_for_update=True)
+    db.session.refresh(endpoint, with_for_update={"of": Endpoint})
     endpoint.state, endpoint.reason, endpoint.failing_since = EndpointState.ACTIVE, None, None
     waiting = update(WebhookEvent).where(WebhookEvent.endpoint_id == endpoint.id, is_in(EventState.DUE))
     db.session.execute(waiting.values(not_before=now).execution_options(synchronize_session=False))

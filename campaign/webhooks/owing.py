@@ -21,7 +21,7 @@ from campaign.webhooks.telling import victory
 
 def owe_ping(endpoint: Endpoint, now: datetime) -> None:
     """Try a webhook, in whatever state it is; raises Refusal while the last test is under way."""
-    db.session.refresh(endpoint, with_for_update=True)
+    db.session.refresh(endpoint, with_for_update={"of": Endpoint})
     last = ping_of(endpoint.id)
     if last is not None and last.settled_at is None:
         raise AlreadyDone(_("A test is on its way already."))

@@ -78,7 +78,7 @@ def settle(event_id: int, owner: str, verdict: Verdict, answer: Answer | None, n
 
 def _follow(event: WebhookEvent, verdict: Verdict, now: datetime) -> None:
     """An endpoint that takes no more, or has taken nothing for days, is switched off."""
-    endpoint = db.session.get_one(Endpoint, event.endpoint_id, with_for_update=True, populate_existing=True)
+    endpoint = db.session.get_one(Endpoint, event.endpoint_id, with_for_update={"of": Endpoint}, populate_existing=True)
     if verdict.state is EventState.SENT:
         endpoint.failing_since = None
     elif verdict.is_gone:
