@@ -520,7 +520,7 @@ def test_nobody_holds_a_worker(
     answer: tuple[int | None, Trouble | None],
 ) -> None:
     """An answer that drips, floods, stalls or is none ends in time; what was read is thrown away."""
-    monkeypatch.setattr(carrying, "SECONDS", 0.4)
+    monkeypatch.setattr(carrying, "SECONDS", 5.0 if answer[0] else 0.4)
     receiver.answers = behave
     receiver.server.is_over = threading.Event()  # type: ignore[attr-defined]
     try:
@@ -528,7 +528,7 @@ def test_nobody_holds_a_worker(
     finally:
         receiver.server.is_over.set()  # type: ignore[attr-defined]
     assert (came.code, came.trouble) == answer
-    assert came.seconds < 3
+    assert came.seconds < 4  # what floods us is not read until the time is over, either
 
 
 def test_what_is_not_reached_and_what_comes_too_late(receiver: Receiver) -> None:
@@ -545,6 +545,7 @@ def test_what_is_not_reached_and_what_comes_too_late(receiver: Receiver) -> None
 
 NASTY = [
     "http://hooks.example.org/",
+    "http://hooks.example.org:8443/",
     "ftp://hooks.example.org/",
     "file:///etc/passwd",
     "gopher://hooks.example.org/",
@@ -801,15 +802,17 @@ def test_what_a_dead_worker_held_comes_back(hooks: Hooks) -> None:
 @on_sqlite
 def test_one_at_a_time_and_no_endpoint_waits_for_another(hooks: Hooks) -> None:
     """Each endpoint has one request under way at most; one that stalls holds up itself alone."""
-    is_over, running, most = threading.Event(), [0], [0]
+    is_over = threading.Event()
+    running: list[int] = []
+    seen: list[int] = []
 
     def stall(handler: BaseHTTPRequestHandler) -> None:
-        running[0] += 1
-        most[0] = max(most)
+        running.append(1)
+        seen.append(len(running))
         is_over.wait(20)
+        running.pop()
         handler.send_response(200)
         handler.end_headers()
-        running[0] -= 1
 
     with Receiver() as slow:
         slow.answers = stall
@@ -820,7 +823,7 @@ def test_one_at_a_time_and_no_endpoint_waits_for_another(hooks: Hooks) -> None:
         threading.Thread(target=lambda: until(lambda: len(hooks.receiver.requests) == 3) and is_over.set()).start()
         hooks.run()
         assert is_over.is_set()
-        assert len(slow.requests) == 3
+        assert seen == [1, 1, 1]
     assert {state for _key, state, _tries in events()} == {"sent"}
 
 

@@ -36,7 +36,7 @@ class EndpointForm(ConsoleForm):
             (EventType.CAMPAIGN_WON.value, _l("The campaign is won")),
             (EventType.COUNT_MILESTONE.value, _l("The count passes a step")),
         ],
-        validators=[needed(_l("Please choose at least one."))],
+        validators=[needed(_l("Nothing was ticked."))],
         widget=ListWidget(),
         option_widget=CheckboxInput(),
     )
