@@ -42,6 +42,7 @@ from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
 from campaign.watching import views as watching
 from campaign.web import init_web
+from campaign.webhooks import console as webhooks
 from campaign.work import Engine
 
 ROOMS = (
@@ -51,7 +52,7 @@ ROOMS = (
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
-    style_console,
+    webhooks, style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 
@@ -68,6 +69,7 @@ def create_app(config: Config | None = None) -> Flask:
         MAIL_FROM_CAMPAIGN=config.mail_from_campaign,
         FORGOTTEN_DAYS_AFTER_REMINDER=config.forget_after_days - config.remind_after_days,
         METRICS_TOKEN=config.metrics_token,
+        WEBHOOKS_LOOPBACK=config.webhooks_loopback,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,
         TRUSTED_HOSTS=[*own_hosts(config), "localhost", "127.0.0.1"],
