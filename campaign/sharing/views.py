@@ -15,7 +15,8 @@ from campaign.links import public_url
 from campaign.pagecache import cached_page
 from campaign.sharing.feeds import ATOM, atom
 from campaign.sharing.heads import HOME, linked_data, og_locale, places, places_here
-from campaign.sharing.queries import glance, last_changes, newest_updates, shown_revision, shown_state
+from campaign.sharing.queries import glance, last_changes, newest_updates, shown_revision
+from campaign.signing.queries import page_state
 from campaign.web import framed_by_all
 
 bp = Blueprint("sharing", __name__)
@@ -60,7 +61,7 @@ def frame_code(slug: str, title: str) -> str:
 
 
 def _stamp(slug: str, **_values: str) -> Hashable:
-    state = shown_state(slug)
+    state = page_state(slug)
     return (*state, clock.today()) if state else None
 
 
