@@ -182,7 +182,7 @@ class PageState(NamedTuple):
 
     campaign_id: int
     revision: int
-    count: int
+    signed: int
 
 
 def page_state(slug: str) -> PageState | None:

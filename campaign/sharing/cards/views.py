@@ -49,8 +49,8 @@ class Cards:
 def _stamp(slug: str) -> Hashable:
     """What a card shows as long as this is the same; aborts with 404 where there is no campaign."""
     state = page_state(slug) or abort(404)
-    known = rounded(state.count)
-    return state.campaign_id, state.revision, known, known < state.count, clock.today()
+    known = rounded(state.signed)
+    return state.campaign_id, state.revision, known, known < state.signed, clock.today()
 
 
 def init_cards(app: Flask, instance: Path) -> None:
