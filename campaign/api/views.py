@@ -116,7 +116,7 @@ def _frame(campaign: Campaign, locale: str, most: tuple[int | None, int | None])
     slug, text = campaign.slug, campaign.text_in(locale)
     width, height = (min(side, limit or side) for side, limit in zip(FRAME, most, strict=True))
     iframe = Markup(
-        '<iframe src="{}" width="{}" height="{}" title="{}" lang="{}" loading="lazy" frameborder="0"></iframe>'
+        '<iframe src="{}" width="{}" height="{}" title="{}" lang="{}" style="border:0" loading="lazy"></iframe>'
     )
     said = {
         "version": "1.0",
