@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha3_256
 from http import HTTPStatus
+from io import BytesIO
 from itertools import product
 from threading import Thread
 from typing import Any
@@ -21,6 +22,7 @@ import feedparser
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
@@ -335,6 +337,20 @@ def test_machines_read_what_the_page_is_about(stack: Stack, client: FlaskClient)
     assert data["about"] == [{"@type": "Person", "name": "Tariq Example"}]
     assert (data["datePublished"], data["dateModified"][:10]) == ("2024-01-02", f"{text.changed_at:%Y-%m-%d}")
     assert "<script>alert" not in page
+
+
+@one_database
+def test_the_page_shows_its_card_where_it_is_passed_on(stack: Stack, client: FlaskClient) -> None:
+    """The picture that Open Graph, X and schema.org name is there, in the page's language, and as large as they say."""
+    page = client.get(f"/ur/{SLUG}/").text
+    og = tags(page, "meta", "property", "content")
+    assert og["og:image"] == client.application.config["PUBLIC_URL"] + f"/ur/{SLUG}/card.png"
+    assert f'"image": "{og["og:image"]}"' in page
+    assert (og["og:image:alt"], og["og:type"]) == ("رہا کرو", "article")
+    assert tags(page, "meta", "name", "content")["twitter:card"] == "summary_large_image"
+    with Image.open(BytesIO(client.get(og["og:image"]).data)) as picture:
+        assert picture.size == (int(og["og:image:width"]), int(og["og:image:height"]))
+    assert f'href="/ur/{SLUG}/poster"' in page
 
 
 @one_database
