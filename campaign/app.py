@@ -33,6 +33,7 @@ from campaign.pages import style_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
 from campaign.sharing import views as sharing
+from campaign.sharing.cards import views as cards
 from campaign.signing import console as signing_console
 from campaign.signing import lists as signing
 from campaign.statements import console as moderation
@@ -41,15 +42,17 @@ from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
 from campaign.watching import views as watching
 from campaign.web import init_web
+from campaign.webhooks import console as webhooks
 from campaign.work import Engine
 
 ROOMS = (
-    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, watching.bp,
+    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, cards.bp,
+    watching.bp,
 )  # fmt: skip
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
-    style_console,
+    webhooks, style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 
@@ -66,6 +69,7 @@ def create_app(config: Config | None = None) -> Flask:
         MAIL_FROM_CAMPAIGN=config.mail_from_campaign,
         FORGOTTEN_DAYS_AFTER_REMINDER=config.forget_after_days - config.remind_after_days,
         METRICS_TOKEN=config.metrics_token,
+        WEBHOOKS_LOOPBACK=config.webhooks_loopback,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,
         TRUSTED_HOSTS=[*own_hosts(config), "localhost", "127.0.0.1"],
@@ -83,6 +87,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_limits(app, config)
     init_web(app, config)
     init_accounts(app)
+    cards.init_cards(app, config.instance)
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)

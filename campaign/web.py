@@ -115,10 +115,10 @@ def _refuse_cross_site() -> None:
 
     The onion address is an origin of its own: a form that it served comes back to it, and to nothing else.
     """
-    if request.method in READING_METHODS or isinstance(request.routing_exception, SecurityError):
-        return  # under a name that is not ours nothing is done anyway
-    if request.endpoint in OPEN_TO_OTHER_SITES:
+    if request.method in READING_METHODS or request.endpoint in OPEN_TO_OTHER_SITES:
         return
+    if isinstance(request.routing_exception, SecurityError):
+        return  # under a name that is not ours nothing is done anyway
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None:

@@ -81,6 +81,8 @@ WRONG = [
     ("METRICS_TOKEN", "a word that is long enough but is several"),
     ("DKIM_SELECTOR", "_domainkey"),
     ("DKIM_SELECTOR", "20 26"),
+    ("WEBHOOKS_LOOPBACK", "perhaps"),
+    ("WEBHOOKS_LOOPBACK", "yes"),
 ]
 
 

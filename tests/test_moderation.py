@@ -360,12 +360,13 @@ def test_by_keyboard(stack: Stack, app: Flask, organizers: Organizers, page: Pag
     expect(page.locator(f"#statement-{third} [name=chosen]")).to_be_checked()
     page.keyboard.press("?")
     expect(page.locator(".keys dl")).to_be_visible()
+    db.session.rollback()
     page.goto(f"{url}?tab=decided")
     for pressed, is_chosen in (("s", True), ("u", False), ("s", True)):
         page.keyboard.press(pressed)
         expect(page.locator(".last")).to_contain_text("Stands first on" if is_chosen else "Stands first no longer")
-        db.session.rollback()
         assert db.session.get_one(Statement, first).is_chosen == is_chosen
+        db.session.rollback()  # likewise
     states = [db.session.get_one(Statement, number).state for number in (first, second, third)]
     assert states == ["published", "held", "waiting"]
     note = db.session.query(Decision).where(Decision.act == "rejected").one().note
