@@ -90,8 +90,8 @@ def fall_back(wanted: str, languages: Sequence[str], written: Collection[str]) -
 
 
 def direction(locale: str) -> str:
-    """'rtl' or 'ltr'."""
-    return _locale(locale).text_direction
+    """'rtl' or 'ltr'; that of the default for what is none of ours, which a form may hold."""
+    return _locale(known_locale(locale)).text_direction
 
 
 def comma(locale: str) -> str:

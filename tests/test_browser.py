@@ -265,6 +265,7 @@ def campaign_pages() -> dict[str, str]:
         "eleven people": "/{locale}/eleven/",
         "empty": "/{locale}/empty/",
         "ended": "/{locale}/ended/",
+        "for programs": "/{locale}/api/",
         "sign": f"{amin}/sign",
         "sent": f"{amin}/sent",
         "link": f"{amin}/link",

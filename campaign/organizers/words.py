@@ -78,6 +78,13 @@ ACTS: dict[str, object] = {
     "update.second_asked": _l("asked a second organizer to let an update be published"),
     "update.tested": _l("sent a test letter"),
     "update.unscheduled": _l("took an update off the schedule"),
+    "webhook.added": _l("added a webhook"),
+    "webhook.deleted": _l("deleted a webhook"),
+    "webhook.paused": _l("paused a webhook"),
+    "webhook.resumed": _l("let a webhook go on"),
+    "webhook.retried": _l("tried a webhook's events again"),
+    "webhook.secret_changed": _l("gave a webhook a new secret"),
+    "webhook.tried": _l("tried a webhook"),
 }
 """Each act in the log."""
 

@@ -73,11 +73,12 @@ def _ask(name: str, campaign: Campaign) -> ResponseReturnValue:
         "signing.sent", slug=campaign.slug
     )  # before the commit, after which the row would be read again
     if not form.is_from_machine:
-        _take(campaign, form.request())
+        take_in(campaign, form.request())
     return redirect(sent_page, 303)
 
 
-def _take(campaign: Campaign, typed: Request) -> None:
+def take_in(campaign: Campaign, typed: Request) -> None:
+    """Seal a request, commit it, and wake the worker. Looks nothing up."""
     operations.take(campaign, typed, current_app.extensions["sealer"], clock.now())
     db.session.commit()
     wake("intake")
@@ -186,7 +187,7 @@ def again(locale: str, token: str) -> ResponseReturnValue:
     if delivery is None or delivery.reader is None:
         return _expired_page(None, token), 404
     campaign = db.session.get_one(Campaign, delivery.reader.campaign_id)
-    _take(campaign, Request(kind="again", locale=locale, delivery_id=delivery.id))
+    take_in(campaign, Request(kind="again", locale=locale, delivery_id=delivery.id))
     return redirect(url_for("signing.sent", slug=campaign.slug), 303)
 
 
