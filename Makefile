@@ -4,19 +4,21 @@ PORT ?= 5000
 BIN := .venv/bin
 PYTHON ?= python3.11
 LOCALES := $(wildcard campaign/translations/*/LC_MESSAGES/messages.po)
+STATIC := $(wildcard campaign/static/*.css campaign/static/*.js campaign/static/*.svg)
+MADE := $(LOCALES:.po=.mo) .venv/compressed
 
 .PHONY: run test check bench messages language format
 
-run: .venv/ready $(LOCALES:.po=.mo)
+run: .venv/ready $(MADE)
 	@$(BIN)/campaign prepare --port $(PORT)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT=$(PORT) $(BIN)/honcho start web worker inbox
 
-test: .venv/ready $(LOCALES:.po=.mo)
+test: .venv/ready $(MADE)
 	@tests/install-needs
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest tests --numprocesses 2
 
-check: .venv/ready $(LOCALES:.po=.mo)
+check: .venv/ready $(MADE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -25,7 +27,7 @@ check: .venv/ready $(LOCALES:.po=.mo)
 	$(BIN)/python -m tests.check_migrations
 	$(BIN)/python -m tests.check_messages
 
-bench: .venv/ready $(LOCALES:.po=.mo)
+bench: .venv/ready $(MADE)
 	$(BIN)/python -m benchmarks
 
 # Collect the sentences of the code and the templates into the catalogues.
@@ -41,6 +43,11 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint templates --reformat --quiet
+
+# WhiteNoise finds what is compressed beforehand beside each file.
+.venv/compressed: $(STATIC) | .venv/ready
+	@$(BIN)/python -m whitenoise.compress --quiet campaign/static
+	@touch $@
 
 %.mo: %.po | .venv/ready
 	@$(BIN)/pybabel --quiet compile --input-file=$< --output-file=$@

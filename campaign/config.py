@@ -29,6 +29,7 @@ class Config:
 
     instance: Path
     public_url: str
+    onion_url: str
     database_url: str = field(repr=False)
     tasks_url: str = field(repr=False)
     limits_url: str = field(repr=False)
@@ -65,6 +66,7 @@ class Config:
         return cls(
             instance=instance,
             public_url=read("PUBLIC_URL", values.web_address, None),
+            onion_url=read("ONION_URL", values.onion_address, NOTHING),
             database_url=read("DATABASE_URL", values.database, f"sqlite:///{instance}/campaign.sqlite"),
             tasks_url=read(
                 "TASKS_URL", values.one_of_schemes("sqlite", "redis", "rediss"), f"sqlite:///{instance}/tasks.sqlite"

@@ -72,6 +72,9 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 db = SQLAlchemy(metadata=Base.metadata)
 
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 30_000}
+"""Seconds to connect, milliseconds without an acknowledgement: a database that has gone is noticed (libpq)."""
+
 
 def init_db(app: Flask, config: Config) -> None:
     """Bind the app to its database."""
@@ -79,6 +82,7 @@ def init_db(app: Flask, config: Config) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_pre_ping": not config.database_url.startswith("sqlite"),
         "hide_parameters": True,  # no value of a row in the text of an error
+        "connect_args": {} if config.database_url.startswith("sqlite") else _PATIENCE,
     }
     db.init_app(app)
 

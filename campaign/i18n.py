@@ -90,8 +90,8 @@ def fall_back(wanted: str, languages: Sequence[str], written: Collection[str]) -
 
 
 def direction(locale: str) -> str:
-    """'rtl' or 'ltr'."""
-    return _locale(locale).text_direction
+    """'rtl' or 'ltr'; that of the default for what is none of ours, which a form may hold."""
+    return _locale(known_locale(locale)).text_direction
 
 
 def comma(locale: str) -> str:
@@ -126,6 +126,11 @@ def country_name(code: str | None) -> str:
     return _locale(current_locale()).territories.get(code, code) if code else ""
 
 
+def language_name(code: str) -> str:
+    """The name of a language in the locale; the code itself where there is none."""
+    return str(_locale(current_locale()).languages.get(code, code))
+
+
 @cache
 def countries(locale: str) -> tuple[tuple[str, str], ...]:
     """All countries as (code, name), in the order of the locale's names."""
@@ -140,7 +145,11 @@ _NOT_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
 
 @cache
 def _locale(code: str) -> Locale:
-    return Locale.parse(code)
+    return Locale.parse(_OF_THE_WORLD.get(code, code))
+
+
+_OF_THE_WORLD = {"en": "en_001"}
+"""Where CLDR takes a language for that of one country: 14 July, not July 14."""
 
 
 def _locale_of_path() -> str | None:

@@ -27,7 +27,7 @@ from campaign.organizers import letters as organizer_letters
 from campaign.organizers.operations import forget_errands
 from campaign.organizers.tasks import invite, mail_reset, run_errands
 from campaign.signing import letters as signing_letters
-from campaign.signing.counting.tasks import count_signatures
+from campaign.signing.counting.tasks import count_changes, count_signatures
 from campaign.signing.invalidating.tasks import invalidate, preview_invalidation, restore
 from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
@@ -65,6 +65,7 @@ STOP_SECONDS = 20.0
 SWEPT = (
     "intake", "names", "endorsements", "ledger", "publishing", "mailings", "reminders", "letters", "errands", "tidy",
 )  # fmt: skip
+OFTEN = timedelta(minutes=1)
 SELDOM = timedelta(minutes=10)
 
 LETTERS = {
@@ -117,7 +118,7 @@ class Worker:
             self.sender = Sender(config, self.keys, LETTERS)
             self.webhook_sender = WebhookSender(config, self.keys)
             _settle_for_less_than_every_flush()
-        self.seldom_at = clock.now()
+        self.often_at = self.seldom_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
         self.heart = Heart(self.app, self._doing)
         self.engine.drains = {name: Drain(self._in_context(name, run)) for name, run in self.runs().items()}
@@ -140,6 +141,7 @@ class Worker:
             "webhooks": self.webhook_sender.run,
             "forget": lambda: _forget(self.patience.forget_after),
             "statistics": count_signatures,
+            "countries": count_changes,
         }
 
     def _doing(self) -> list[str]:
@@ -186,6 +188,9 @@ class Worker:
         """Run the drains once: where a wake-up came through this finds nothing, where one was lost it heals."""
         for name in SWEPT:
             self.engine.drains[name]()
+        if clock.now() >= self.often_at:
+            self.often_at = clock.now() + OFTEN
+            self.engine.wake("countries")  # it may take long: not in the sweep's own thread
         if clock.now() >= self.seldom_at:
             self.seldom_at = clock.now() + SELDOM
             self.engine.drains["digests"]()

@@ -265,12 +265,17 @@ def campaign_pages() -> dict[str, str]:
         "eleven people": "/{locale}/eleven/",
         "empty": "/{locale}/empty/",
         "ended": "/{locale}/ended/",
+        "for programs": "/{locale}/api/",
         "sign": f"{amin}/sign",
         "sent": f"{amin}/sent",
         "link": f"{amin}/link",
         "follow": f"{amin}/follow",
         "signatures": f"{amin}/signatures/",
         "no signatures": "/{locale}/empty/signatures/",
+        "signatures, nothing found": f"{amin}/signatures/?country=PK&organisation={LONG_NAME[:60]}",
+        "countries": f"{amin}/countries/",
+        "no countries": "/{locale}/empty/countries/",
+        "is it safe": "/{locale}/safety/",
         "statements": f"{amin}/statements/",
         "no statements": "/{locale}/empty/statements/",
         "timeline": f"{amin}/timeline/",
@@ -552,6 +557,25 @@ def test_the_looking_sees_faults(world: World, browser: Browser) -> None:
             page.evaluate(plant)
         found = faults(page, "en") + watch.take()
     assert [name for name in PLANTED if not any(name in fault for fault in found)] == [], found
+
+
+# What scripts add
+
+
+@sqlite_only
+def test_the_count_moves_while_somebody_looks(stack: Stack, sink: SmtpSink, browser: Browser) -> None:
+    """Without asking for the page again; in words, as the number may change them."""
+    stack.start_web()
+    stack.start_worker()
+    with closing(browser.new_context(locale="en-GB")) as context:
+        page = context.new_page()
+        page.clock.install()
+        page.goto(f"{stack.url}/en/release-test/")
+        expect(page.locator(".poster .count")).to_have_text("Be the first to sign")
+        stack.sign_and_confirm(sink)
+        until(lambda: stack.count() == 1, 10)
+        page.clock.fast_forward(30_000)
+        expect(page.locator(".poster .count")).to_have_text(re.compile(r"1\s*person has signed"))
 
 
 # The weight

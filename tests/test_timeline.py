@@ -177,7 +177,7 @@ def test_a_story_told_as_of_a_day_counts_to_that_day(client: FlaskClient) -> Non
     """The days stand still, the page says so, and the next update moves the day on, never back."""
     campaign = campaign_for("Mira", told_as_of=date(2024, 1, 12))
     assert standings(campaign, "en", TODAY)[0].days == 10
-    assert "Told as it stood on January 12, 2024" in client.get(f"/en/{campaign.slug}/").text
+    assert "Told as it stood on 12 January 2024" in client.get(f"/en/{campaign.slug}/").text
     tell(campaign, date(2024, 1, 22), {"Mira": "charged"})
     tell(campaign, date(2024, 1, 5), {"Mira": "missing"})
     assert (campaign.told_as_of, standings(campaign, "en", TODAY)[0].days) == (date(2024, 1, 22), 20)

@@ -197,7 +197,10 @@ class Person(OnThePage, Base):
 
 
 class Photo(OnThePage, Base):
-    """The photo of a person, encoded anew in two sizes. Its name is random and is used for one photo only."""
+    """The photo of a person, encoded anew: as WebP in two sizes, as JPEG in the narrow one.
+
+    Its name is random and is used for one photo only.
+    """
 
     __tablename__ = "photos"
 
@@ -208,6 +211,7 @@ class Photo(OnThePage, Base):
     alt: Mapped[Translated]
     width: Mapped[int]
     height: Mapped[int]
+    jpeg: Mapped[bytes] = mapped_column(deferred=True)
     narrow: Mapped[bytes] = mapped_column(deferred=True)
     wide: Mapped[bytes] = mapped_column(deferred=True)
 

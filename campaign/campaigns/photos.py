@@ -35,8 +35,9 @@ class TooLarge(NotAPhoto):
 
 @dataclass(frozen=True, repr=False)
 class Encoded:
-    """A photo as WebP in two sizes; width and height are the wide one's."""
+    """A photo as WebP in two sizes, and as JPEG for browsers without; width and height are the wide one's."""
 
+    jpeg: bytes
     narrow: bytes
     wide: bytes
     width: int
@@ -56,7 +57,7 @@ def encode(content: bytes) -> Encoded:
     except _CANNOT:
         raise NotAPhoto(_("This file cannot be read as a photo. JPEG, PNG and WebP can be used.")) from None
     narrow, wide = _resized(upright, NARROW), _resized(upright, WIDE)
-    return Encoded(_webp(narrow), _webp(wide), *wide.size)
+    return Encoded(jpeg(narrow), _webp(narrow), _webp(wide), *wide.size)
 
 
 def _check_before_decoding(content: bytes) -> None:
@@ -113,10 +114,18 @@ def _resized(image: Image.Image, width: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
-def _webp(image: Image.Image) -> bytes:
+def jpeg(image: Image.Image) -> bytes:
     """A new file with pixels and nothing else."""
+    return _saved(image, "JPEG", quality=QUALITY, optimize=True, progressive=True)
+
+
+def _webp(image: Image.Image) -> bytes:
+    return _saved(image, "WEBP", quality=QUALITY, method=4)
+
+
+def _saved(image: Image.Image, kind: str, **options: int) -> bytes:
     bare = Image.new("RGB", image.size)
     bare.paste(image)
     file = BytesIO()
-    bare.save(file, "WEBP", quality=QUALITY, method=4)
+    bare.save(file, kind, **options)
     return file.getvalue()

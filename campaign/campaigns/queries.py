@@ -66,9 +66,13 @@ def has_history(person_id: int) -> bool:
     return db.session.scalar(told.limit(1)) is not None
 
 
-def photo_file(name: str, *, is_wide: bool) -> bytes | None:
-    """A photo's bytes by its random name."""
-    return db.session.scalar(select(Photo.wide if is_wide else Photo.narrow).where(Photo.name == name))
+PHOTO_FILES = {"480.jpg": Photo.jpeg, "480.webp": Photo.narrow, "960.webp": Photo.wide}
+"""The files of a photo, by width and format."""
+
+
+def photo_file(name: str, file: str) -> bytes | None:
+    """The bytes of one of a photo's files, by its random name."""
+    return db.session.scalar(select(PHOTO_FILES[file]).where(Photo.name == name))
 
 
 def in_locale(texts: Translated, locale: str, original: str) -> str:

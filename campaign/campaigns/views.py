@@ -13,7 +13,7 @@ from campaign.pagecache import cached_page
 bp = Blueprint("campaigns", __name__)
 
 FOR_EVER = "public, max-age=31536000, immutable"
-_FILE = re.compile(r"([A-Za-z0-9_-]{20})-(480|960)")
+_FILE = re.compile(r"([A-Za-z0-9_-]{20})-(480\.jpg|480\.webp|960\.webp)")
 
 
 def campaign_or_404(slug: str) -> Campaign:
@@ -51,9 +51,10 @@ def version(locale: str, slug: str, number: int) -> str:
     )
 
 
-@bp.get("/photo/<name>.webp")
+@bp.get("/photo/<name>")
 def photo(name: str) -> Response:
     """A photo: never another one at the same address."""
     asked = _FILE.fullmatch(name) or abort(404)
-    content = photo_file(asked[1], is_wide=asked[2] == "960") or abort(404)
-    return Response(content, mimetype="image/webp", headers={"Cache-Control": FOR_EVER})
+    content = photo_file(asked[1], asked[2]) or abort(404)
+    mimetype = "image/jpeg" if asked[2].endswith("jpg") else "image/webp"
+    return Response(content, mimetype=mimetype, headers={"Cache-Control": FOR_EVER})

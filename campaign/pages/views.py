@@ -6,15 +6,20 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from campaign import clock
-from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person
+from campaign.campaigns.models import Campaign, CampaignState, Person
 from campaign.campaigns.queries import campaigns_in, in_locale
 from campaign.campaigns.views import campaign_or_404
-from campaign.db import db
 from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
 from campaign.signing.forms import FollowForm, SignForm
 from campaign.signing.queries import page_state, progress
-from campaign.statements.queries import MOST_ENDORSEMENTS, backers, published_endorsements, published_statements
+from campaign.statements.queries import (
+    MOST_ENDORSEMENTS,
+    Order,
+    backers,
+    published_endorsements,
+    published_statements,
+)
 from campaign.timeline.queries import entry, freedom, published_updates, standings
 
 bp = Blueprint("pages", __name__)
@@ -53,10 +58,17 @@ def _card(campaign: Campaign, locale: str) -> dict[str, object]:
     }
 
 
+@bp.get("/<locale:locale>/safety/")
+@cached_page()
+def safety(locale: str) -> str:
+    """Is it safe to sign? What is kept, what cannot be protected, how to appear, how to take it back."""
+    return render_template("pages/safety.html")
+
+
 def _stamp(slug: str, **_values: str) -> Hashable:
     """What the campaign page shows, in one SELECT: the campaign's revision, the count, the day."""
-    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    return (*found, clock.today()) if found else None
+    state = page_state(slug)
+    return (*state, clock.today()) if state else None
 
 
 @bp.get("/<locale:locale>/<slug>/")
@@ -64,6 +76,13 @@ def _stamp(slug: str, **_values: str) -> Hashable:
 def campaign(locale: str, slug: str) -> str:
     """The campaign page: the same bytes for everybody."""
     return render_template("pages/campaign.html", **shown(campaign_or_404(slug), locale))
+
+
+@bp.get("/<locale:locale>/<slug>/tally")
+@cached_page(_stamp)
+def tally(locale: str, slug: str) -> str:
+    """The part of the campaign page that moves: how many signed."""
+    return render_template("pages/tally.html", progress=progress(campaign_or_404(slug)))
 
 
 def shown(campaign: Campaign, locale: str) -> dict[str, object]:
@@ -76,7 +95,7 @@ def shown(campaign: Campaign, locale: str) -> dict[str, object]:
             for target in campaign.targets
         ],
         "updates": [entry(update, locale) for update in published_updates(campaign.id, NEWEST_UPDATES)],
-        "statements": published_statements(campaign.id, NEWEST_STATEMENTS),
+        "statements": published_statements(campaign.id, NEWEST_STATEMENTS, order=Order.CHOSEN),
         "endorsements": published_endorsements(campaign.id, locale, MOST_ENDORSEMENTS),
         "endorsed": backers(campaign.id),
         "form": SignForm(formdata=None),

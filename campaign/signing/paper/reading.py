@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from flask_babel import gettext as _
 
@@ -23,14 +23,20 @@ LONGEST = {"name": 120, "email": 254, "country": 80, "city": 80, "affiliation": 
 
 HEADERS = {
     "name": ("name", "full name", "signature", "signer", "nombre", "nombre y apellidos", "nombre completo", "firma",
-             "نام", "پورا نام", "دستخط"),
+             "nom", "nom complet", "nom et prenom", "nome", "nome completo", "assinatura",
+             "نام", "پورا نام", "دستخط", "الاسم", "الاسم الكامل", "التوقيع"),
     "email": ("e-mail", "email", "mail", "address", "e-mail address", "email address", "correo", "correo electronico",
-              "correo-e", "direccion de correo", "ای میل", "برقی پتہ", "ای میل پتہ"),
-    "country": ("country", "land", "pais", "ملک"),
-    "city": ("town", "city", "town or city", "place", "ciudad", "poblacion", "localidad", "municipio", "شہر", "قصبہ"),
+              "correo-e", "direccion de correo", "courriel", "adresse e-mail", "adresse electronique",
+              "correio eletronico", "endereco de e-mail", "ای میل", "برقی پتہ", "ای میل پتہ",
+              "البريد الالكتروني", "الايميل"),
+    "country": ("country", "land", "pais", "pays", "ملک", "البلد", "الدولة"),
+    "city": ("town", "city", "town or city", "place", "ciudad", "poblacion", "localidad", "municipio", "ville",
+             "commune", "cidade", "شہر", "قصبہ", "المدينة"),
     "affiliation": ("organisation", "organization", "union", "group", "affiliation", "organizacion", "sindicato",
-                    "entidad", "تنظیم", "یونین", "ادارہ"),
-    "day": ("day", "date", "signed on", "fecha", "dia", "fecha de firma", "تاریخ", "دن"),
+                    "entidad", "syndicat", "association", "organizacao", "entidade", "تنظیم", "یونین", "ادارہ",
+                    "المنظمة", "النقابة", "الجهة"),
+    "day": ("day", "date", "signed on", "fecha", "dia", "fecha de firma", "jour", "date de signature", "data",
+            "data da assinatura", "تاریخ", "دن", "التاريخ", "تاريخ التوقيع"),
 }  # fmt: skip
 """How the columns are called in our languages, without accents."""
 
@@ -193,7 +199,7 @@ def _country_names() -> dict[str, str]:
 def _plain(text: str) -> str:
     """Lower case, without accents: how people write a name in a hurry."""
     apart = normalize("NFKD", one_line(text).casefold())
-    return "".join(char for char in apart if not "\u0300" <= char <= "\u036f").strip(" :*.")
+    return "".join(char for char in apart if not combining(char)).strip(" :*.")
 
 
 def errors_file(wrong: Sequence[Wrong]) -> bytes:
