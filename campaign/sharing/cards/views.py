@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import structlog
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
@@ -52,7 +53,7 @@ def _stamp(slug: str) -> Hashable:
     found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
     if found is None:
         abort(404)
-    campaign_id, revision, count = found
+    campaign_id, revision, count = cast("tuple[int, int, int | None]", tuple(found))
     known = rounded(count or 0)
     return campaign_id, revision, known, known < (count or 0), clock.today()
 
