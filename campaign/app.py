@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from campaign import inbox
+from campaign.api.description import init_api
 from campaign.campaigns import console as campaigns_console
 from campaign.campaigns import people_console
 from campaign.campaigns import views as campaigns
@@ -21,39 +22,37 @@ from campaign.limits import init_limits
 from campaign.links import SESSION_KEY
 from campaign.logs import init_logs
 from campaign.mailing import views as mailing
+from campaign.onion import init_onion, own_hosts
 from campaign.organizers import members
 from campaign.organizers import views as organizers
 from campaign.organizers.accounts import init_accounts
 from campaign.organizers.console import check_console, console, keep_language
 from campaign.pagecache import PageCache
 from campaign.pages import console as pages_console
+from campaign.pages import style_console
 from campaign.pages import views as pages
 from campaign.sealing import PUBLIC_KEY, Sealer
+from campaign.sharing import views as sharing
 from campaign.sharing.cards import views as cards
 from campaign.signing import console as signing_console
-from campaign.signing import views as signing
+from campaign.signing import lists as signing
 from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
 from campaign.watching import views as watching
 from campaign.web import init_web
+from campaign.webhooks import console as webhooks
 from campaign.work import Engine
 
 ROOMS = (
-    mailing.bp,
-    organizers.bp,
-    campaigns.bp,
-    signing.bp,
-    statements.bp,
-    timeline.bp,
-    pages.bp,
+    mailing.bp, organizers.bp, campaigns.bp, signing.bp, statements.bp, timeline.bp, pages.bp, sharing.bp, cards.bp,
     watching.bp,
-    cards.bp,
-)
+)  # fmt: skip
 
 CONSOLE = (
     members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
+    webhooks, style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 
@@ -70,9 +69,10 @@ def create_app(config: Config | None = None) -> Flask:
         MAIL_FROM_CAMPAIGN=config.mail_from_campaign,
         FORGOTTEN_DAYS_AFTER_REMINDER=config.forget_after_days - config.remind_after_days,
         METRICS_TOKEN=config.metrics_token,
+        WEBHOOKS_LOOPBACK=config.webhooks_loopback,
         SERVER_NAME=url.netloc,
         PREFERRED_URL_SCHEME=url.scheme,
-        TRUSTED_HOSTS=[url.hostname, "localhost", "127.0.0.1"],
+        TRUSTED_HOSTS=[*own_hosts(config), "localhost", "127.0.0.1"],
         MAX_CONTENT_LENGTH=64 * 1024,
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         MAX_FORM_PARTS=50,
@@ -91,6 +91,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.before_request(keep_language)
     for room in (*ROOMS, console):
         app.register_blueprint(room)
+    init_api(app)
     check_console(app)
     if config.is_demo:
         app.register_blueprint(inbox.blueprint(config))
@@ -116,6 +117,7 @@ def _wrap(app: Flask, config: Config) -> None:
         add_headers_function=_guard_file,
     )
     app.wsgi_app = PageCache(app.wsgi_app)  # type: ignore[method-assign]
+    init_onion(app, config)
     if config.proxies:
         count = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]

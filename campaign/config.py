@@ -29,6 +29,7 @@ class Config:
 
     instance: Path
     public_url: str
+    onion_url: str
     database_url: str = field(repr=False)
     tasks_url: str = field(repr=False)
     limits_url: str = field(repr=False)
@@ -54,6 +55,7 @@ class Config:
     forget_after_days: int
     metrics_token: str = field(repr=False)
     dkim_selector: str
+    webhooks_loopback: bool
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -64,6 +66,7 @@ class Config:
         return cls(
             instance=instance,
             public_url=read("PUBLIC_URL", values.web_address, None),
+            onion_url=read("ONION_URL", values.onion_address, NOTHING),
             database_url=read("DATABASE_URL", values.database, f"sqlite:///{instance}/campaign.sqlite"),
             tasks_url=read(
                 "TASKS_URL", values.one_of_schemes("sqlite", "redis", "rediss"), f"sqlite:///{instance}/tasks.sqlite"
@@ -91,12 +94,14 @@ class Config:
             forget_after_days=read("FORGET_AFTER_DAYS", values.whole_number, "7"),
             metrics_token=read("METRICS_TOKEN", values.token, NOTHING),
             dkim_selector=read("DKIM_SELECTOR", values.selector, NOTHING),
+            webhooks_loopback=read("WEBHOOKS_LOOPBACK", values.yes_or_no, "no"),
         )
 
     def __post_init__(self) -> None:
         """Refuse settings that do not fit together."""
         _check_days(self.remind_after_days, self.forget_after_days)
         _check_domains(self.mail_from, self.mail_from_campaign)
+        _check_loopback(self.webhooks_loopback, self.is_demo)
 
     @staticmethod
     def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -149,6 +154,15 @@ def _settings_file(path: Path) -> dict[str, str]:
     lines = (line.strip() for line in path.read_text("utf-8").splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _check_loopback(is_open: bool, is_demo: bool) -> None:
+    """Organizers of a real installation must not reach what listens on its machine."""
+    if is_open and not is_demo:
+        raise Misconfigured(
+            "CAMPAIGN_WEBHOOKS_LOOPBACK is yes, which does not fit: only a demonstration (CAMPAIGN_DEMO=yes) may send "
+            "webhooks to its own machine. Leave it out."
+        )
 
 
 def _check_days(remind_after: int, forget_after: int) -> None:

@@ -90,8 +90,8 @@ def fall_back(wanted: str, languages: Sequence[str], written: Collection[str]) -
 
 
 def direction(locale: str) -> str:
-    """'rtl' or 'ltr'."""
-    return _locale(locale).text_direction
+    """'rtl' or 'ltr'; that of the default for what is none of ours, which a form may hold."""
+    return _locale(known_locale(locale)).text_direction
 
 
 def comma(locale: str) -> str:
@@ -124,6 +124,11 @@ def moment(value: datetime) -> str:
 def country_name(code: str | None) -> str:
     """The name of a country (ISO 3166-1 alpha-2) in the locale; the code itself where there is none."""
     return _locale(current_locale()).territories.get(code, code) if code else ""
+
+
+def language_name(code: str) -> str:
+    """The name of a language in the locale; the code itself where there is none."""
+    return str(_locale(current_locale()).languages.get(code, code))
 
 
 @cache

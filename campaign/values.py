@@ -1,11 +1,13 @@
 """What a setting may say: each function parses one, and its docstring says how to give it. They raise ValueError."""
 
 import re
+from base64 import b32decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
+from hashlib import sha3_256
 from urllib.parse import urlsplit
 
 from limits import parse_many
@@ -58,6 +60,22 @@ def web_address(text: str) -> str:
     ):
         raise ValueError(text)
     return text.rstrip("/")
+
+
+def onion_address(text: str) -> str:
+    """Give the site's onion address as tor wrote it into the file hostname: CAMPAIGN_ONION_URL=http://….onion, with \
+56 letters and digits (version 3). Copy it, do not type it: an address with one wrong letter is refused."""
+    found = re.fullmatch(r"http://([a-z2-7]{56})\.onion/?", text)
+    if text and not (found and _is_onion(found[1])):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _is_onion(name: str) -> bool:
+    """Whether the checksum in it is right (Tor's rend-spec-v3, section 6): key, checksum, version."""
+    raw = b32decode(name.upper())
+    key, checksum, version = raw[:32], raw[32:34], raw[34:]
+    return version == b"\x03" and sha3_256(b".onion checksum" + key + version).digest()[:2] == checksum
 
 
 def database(text: str) -> str:

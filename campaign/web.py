@@ -1,16 +1,17 @@
 """What every page shares: headers, the cross-site guard, error pages, template helpers."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ParamSpec
 from urllib.parse import urlsplit
 
 import nh3
 import structlog
-from flask import Flask, Request, Response, current_app, make_response, render_template, request, url_for
+from flask import Flask, Request, Response, current_app, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markdown_it import MarkdownIt
@@ -61,12 +62,13 @@ def init_web(app: Flask, config: Config) -> None:
     """Give the app what every page shares."""
     app.request_class = KeptInMemory
     app.config["PAGE_SECONDS"] = config.page_seconds
+    app.config["ONION_URL"] = config.onion_url
     app.before_request(_refuse_cross_site)
     _set_headers(app, config)
     _add_template_helpers(app, config)
     app.log_exception = _log_failure  # type: ignore[assignment, method-assign]
     app.register_error_handler(HTTPException, error_page)
-    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(Refusal, refusal_page)
     for away in (OperationalError, InterfaceError):
         app.register_error_handler(away, _database_away)
 
@@ -99,18 +101,38 @@ def marked(text: str | None) -> tuple[datetime, int] | None:
     )
 
 
+OPEN_TO_OTHER_SITES = frozenset({"osdi.record_signature"})
+"""The endpoints to which pages of other sites may send.
+
+A site that asks its visitors to sign sends here what they typed. It can do nothing that it could not do without their
+browsers: no cookie is read, nothing is told, a signature counts only once it is confirmed by mail, and the limits by
+client and by campaign hold. What does more than to take a sealed request in does not belong here.
+"""
+
+
 def _refuse_cross_site() -> None:
-    """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none)."""
-    if request.method in READING_METHODS:
+    """Refuse what another site made a browser send (Fetch Metadata; the Origin where a browser has none).
+
+    The onion address is an origin of its own: a form that it served comes back to it, and to nothing else.
+    """
+    if request.method in READING_METHODS or request.endpoint in OPEN_TO_OTHER_SITES:
         return
+    if isinstance(request.routing_exception, SecurityError):
+        return  # under a name that is not ours nothing is done anyway
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        is_foreign = origin is not None and urlsplit(origin).netloc != urlsplit(current_app.config["PUBLIC_URL"]).netloc
+        is_foreign = origin is not None and urlsplit(origin).netloc != _own_netloc()
     if is_foreign:
         raise CrossSite(_("This request came from another site. Please open the page itself and try again."))
+
+
+def _own_netloc() -> str:
+    """The name and port under which this request's page was served: the public one, or the onion's."""
+    public, onion = (urlsplit(str(current_app.config[name])).netloc for name in ("PUBLIC_URL", "ONION_URL"))
+    return onion if onion and request.environ.get("HTTP_HOST") == onion else public
 
 
 def _set_headers(app: Flask, config: Config) -> None:
@@ -140,7 +162,8 @@ def _set_headers(app: Flask, config: Config) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
-            response.headers.setdefault(name, value)
+            if name != "X-Frame-Options" or not g.get("is_framed_by_all"):
+                response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"
         return response
@@ -152,6 +175,24 @@ def may_be_framed(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
+
+
+P = ParamSpec("P")
+
+
+def framed_by_all(view: Callable[P, Response]) -> Callable[P, Response]:
+    """A page that every site may show in a frame: it must hold nothing that a click could be stolen for."""
+
+    @wraps(view)
+    def framed(*arguments: P.args, **values: P.kwargs) -> Response:
+        response = view(*arguments, **values)
+        policy = current_app.config["SECURITY_POLICY"]
+        response.headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", "frame-ancestors *")
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        g.is_framed_by_all = True  # X-Frame-Options has no word for that: it stays away
+        return response
+
+    return framed
 
 
 def _add_template_helpers(app: Flask, config: Config) -> None:
@@ -174,6 +215,7 @@ def _add_template_helpers(app: Flask, config: Config) -> None:
         "date": i18n.long_date,
         "moment": i18n.moment,
         "country": i18n.country_name,
+        "language": i18n.language_name,
         "markdown": render_markdown,
     }
     app.jinja_env.globals |= {
@@ -204,7 +246,7 @@ def error_page(error: HTTPException, headers: Mapping[str, str] | None = None) -
         return error
     if isinstance(error, SecurityError):  # a host that is not ours: there is no address to link to
         return Response("This is not the address of this site.\n", 400, mimetype="text/plain")
-    title, sentence = _explain(error.code or 500)
+    title, sentence = explain(error.code or 500)
     response = make_response(render_template("error.html", title=title, sentence=sentence, status=error.code))
     response.status_code = error.code or 500
     response.headers.update(headers or {})
@@ -214,7 +256,8 @@ def error_page(error: HTTPException, headers: Mapping[str, str] | None = None) -
     return response
 
 
-def _refusal(error: Refusal) -> ResponseReturnValue:
+def refusal_page(error: Refusal) -> ResponseReturnValue:
+    """A rule said no, as people see it."""
     page = render_template("error.html", title=_("That is not possible"), sentence=error.sentence, status=error.status)
     return page, error.status
 
@@ -222,10 +265,11 @@ def _refusal(error: Refusal) -> ResponseReturnValue:
 def _database_away(failure: Exception) -> ResponseReturnValue:
     """The database does not answer, or not in time: for a moment, as a rule."""
     log.error("no answer from the database", endpoint=request.endpoint, method=request.method, **told(failure))
-    return error_page(ServiceUnavailable(retry_after=RETRY_SECONDS))
+    return current_app.handle_http_exception(ServiceUnavailable(retry_after=RETRY_SECONDS))
 
 
-def _explain(status: int) -> tuple[str, str]:
+def explain(status: int) -> tuple[str, str]:
+    """What an error is called, and what it means."""
     known = {
         400: (_("That did not arrive whole"), _("The request could not be read. Please go back and try again.")),
         403: (_("Not from here"), _("This is not open to you.")),

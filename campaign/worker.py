@@ -27,7 +27,7 @@ from campaign.organizers import letters as organizer_letters
 from campaign.organizers.operations import forget_errands
 from campaign.organizers.tasks import invite, mail_reset, run_errands
 from campaign.signing import letters as signing_letters
-from campaign.signing.counting.tasks import count_signatures
+from campaign.signing.counting.tasks import count_changes, count_signatures
 from campaign.signing.invalidating.tasks import invalidate, preview_invalidation, restore
 from campaign.signing.models import Signature
 from campaign.signing.operations import forget_old
@@ -51,16 +51,21 @@ from campaign.timeline.digest.letters import week as week_letter
 from campaign.timeline.digest.tasks import post_digests
 from campaign.timeline.tasks import publish_due
 from campaign.watching.tasks import Heart
+from campaign.webhooks.operations import forget_earlier_secrets
+from campaign.webhooks.tasks import WebhookSender
 from campaign.work import Drain, Engine
 
 SWEEP_SECONDS = 1.0
 THREADS = 3
+WEBHOOK_SECONDS = 2.0
+"""Webhooks have a thread of their own: whoever receives them may be slow, and nothing else waits for that."""
 STOP_SECONDS = 20.0
 """Letters that are on their way when the worker is told to stop get this time to be settled."""
 
 SWEPT = (
     "intake", "names", "endorsements", "ledger", "publishing", "mailings", "reminders", "letters", "errands", "tidy",
 )  # fmt: skip
+OFTEN = timedelta(minutes=1)
 SELDOM = timedelta(minutes=10)
 
 LETTERS = {
@@ -111,8 +116,9 @@ class Worker:
         self.patience = Patience(timedelta(config.remind_after_days), timedelta(config.forget_after_days))
         with self.app.app_context():
             self.sender = Sender(config, self.keys, LETTERS)
+            self.webhook_sender = WebhookSender(config, self.keys)
             _settle_for_less_than_every_flush()
-        self.seldom_at = clock.now()
+        self.often_at = self.seldom_at = clock.now()
         self.engine: Engine = self.app.extensions["work"]
         self.heart = Heart(self.app, self._doing)
         self.engine.drains = {name: Drain(self._in_context(name, run)) for name, run in self.runs().items()}
@@ -132,8 +138,10 @@ class Worker:
             "letters": self.sender.send_due,
             "scrub": scrub,
             "tidy": tidy,
+            "webhooks": self.webhook_sender.run,
             "forget": lambda: _forget(self.patience.forget_after),
             "statistics": count_signatures,
+            "countries": count_changes,
         }
 
     def _doing(self) -> list[str]:
@@ -162,6 +170,7 @@ class Worker:
     def _publish(self) -> None:
         if publish_due():
             self.engine.wake("mailings")
+            self.engine.wake("webhooks")
 
     def _post_digests(self) -> None:
         if post_digests():
@@ -179,6 +188,9 @@ class Worker:
         """Run the drains once: where a wake-up came through this finds nothing, where one was lost it heals."""
         for name in SWEPT:
             self.engine.drains[name]()
+        if clock.now() >= self.often_at:
+            self.often_at = clock.now() + OFTEN
+            self.engine.wake("countries")  # it may take long: not in the sweep's own thread
         if clock.now() >= self.seldom_at:
             self.seldom_at = clock.now() + SELDOM
             self.engine.drains["digests"]()
@@ -188,8 +200,11 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop (SIGINT, SIGTERM)."""
         stopping = threading.Event()
-        sweeper = threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep", daemon=True)
-        sweeper.start()
+        for name, sweep, seconds in (
+            ("sweep", self.sweep, SWEEP_SECONDS),
+            ("webhooks", self.engine.drains["webhooks"], WEBHOOK_SECONDS),
+        ):
+            threading.Thread(target=_repeat, args=(sweep, seconds, stopping), name=name, daemon=True).start()
         self.heart.start()
         print("worker ready", flush=True)
         consumer = self.engine.huey.create_consumer(
@@ -200,16 +215,18 @@ class Worker:
             graceful_signal="TERM",
             shutdown_timeout=STOP_SECONDS,
         )
-        self.sender.stopping = consumer.stop_flag
+        self.sender.stopping = self.webhook_sender.stopping = consumer.stop_flag
         consumer.run()
         stopping.set()
         self.engine.drains["letters"].wait(STOP_SECONDS)
+        self.engine.drains["webhooks"].wait(STOP_SECONDS)
         self.heart.stop()
 
-    def _sweep_until(self, stopping: threading.Event) -> None:
-        self.sweep()
-        while not stopping.wait(SWEEP_SECONDS):
-            self.sweep()
+
+def _repeat(sweep: Callable[[], object], seconds: float, stopping: threading.Event) -> None:
+    sweep()
+    while not stopping.wait(seconds):
+        sweep()
 
 
 def _settle_for_less_than_every_flush() -> None:
@@ -237,4 +254,5 @@ def _forget(lasts: timedelta) -> None:
     forget_errands(clock.now())
     forget_old_endorsements(clock.now(), lasts)
     forget_files(clock.now())
+    forget_earlier_secrets(clock.now())
     db.session.commit()

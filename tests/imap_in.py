@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from tests.servers import LOOPBACK, _tls_context
+from tests.servers import LOOPBACK, tls_context
 
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -25,7 +25,7 @@ class Imap:
         self.commands: list[str] = []
         self.folder = Path(tempfile.mkdtemp(prefix="imap-"))
         self.certificate = self.folder / "certificate.pem"
-        self._context = _tls_context(self.folder)
+        self._context = tls_context(self.folder)
         self._listener = socket.create_server((LOOPBACK, 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 

@@ -344,7 +344,7 @@ class SmtpSink:
         self.refused: list[Received] = []
         self.visits: list[Visit] = []
         self.folder = Path(tempfile.mkdtemp(prefix="sink-"))
-        self.context = _tls_context(self.folder) if tls else None
+        self.context = tls_context(self.folder) if tls else None
         self.stopping = threading.Event()
         self._arrival = threading.Condition()
         self._listener: socket.socket | None = None
@@ -575,7 +575,7 @@ def _address(line: bytes) -> str:
     return found[1].decode("utf-8", "replace") if found else ""
 
 
-def _tls_context(folder: Path) -> ssl.SSLContext:
+def tls_context(folder: Path) -> ssl.SSLContext:
     """A context with a new self-signed certificate, which stands in the folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _self_signed(key)

@@ -27,6 +27,11 @@ WRONG = [
     ("PUBLIC_URL", "https://campaign.example/below"),
     ("PUBLIC_URL", "https://campaign.example/?x"),
     ("PUBLIC_URL", "https://campaign.example:port"),
+    ("ONION_URL", "http://campaign.onion"),
+    ("ONION_URL", f"https://{'a' * 55}d.onion"),
+    ("ONION_URL", f"http://{'a' * 55}d.onion"),
+    ("ONION_URL", f"http://{'a' * 16}.onion"),
+    ("ONION_URL", f"http://{'1' * 56}.onion"),
     ("DATABASE_URL", "campaign.sqlite"),
     ("DATABASE_URL", "mysql://host/campaign"),
     ("TASKS_URL", "amqp://host"),
@@ -76,6 +81,8 @@ WRONG = [
     ("METRICS_TOKEN", "a word that is long enough but is several"),
     ("DKIM_SELECTOR", "_domainkey"),
     ("DKIM_SELECTOR", "20 26"),
+    ("WEBHOOKS_LOOPBACK", "perhaps"),
+    ("WEBHOOKS_LOOPBACK", "yes"),
 ]
 
 

@@ -331,7 +331,7 @@ def count_queries(desk: Desk) -> int:
 
 @one_database
 def test_by_keyboard(stack: Stack, app: Flask, organizers: Organizers, page: Page) -> None:
-    """j, k, a, r, h, x, u and ?: a whole queue without a mouse; nothing is decided while a reason is typed."""
+    """j, k, a, r, h, x, u, s and ?: a whole queue without a mouse; nothing is decided while a reason is typed."""
     stack.start_web()
     campaign = db.session.query(Campaign).one()
     first, second, third = (said(campaign, body, minutes=at).id for at, body in enumerate(("One", "Two", "Three")))
@@ -361,6 +361,12 @@ def test_by_keyboard(stack: Stack, app: Flask, organizers: Organizers, page: Pag
     page.keyboard.press("?")
     expect(page.locator(".keys dl")).to_be_visible()
     db.session.rollback()
+    page.goto(f"{url}?tab=decided")
+    for pressed, is_chosen in (("s", True), ("u", False), ("s", True)):
+        page.keyboard.press(pressed)
+        expect(page.locator(".last")).to_contain_text("Stands first on" if is_chosen else "Stands first no longer")
+        assert db.session.get_one(Statement, first).is_chosen == is_chosen
+        db.session.rollback()  # likewise
     states = [db.session.get_one(Statement, number).state for number in (first, second, third)]
     assert states == ["published", "held", "waiting"]
     note = db.session.query(Decision).where(Decision.act == "rejected").one().note

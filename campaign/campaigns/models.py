@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import takewhile
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, Update, event, false, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -97,19 +98,24 @@ class Campaign(Base):
 
     def goal_at(self, count: int) -> int:
         """The goal to show at this count: one that grows is the first of the steps that is still ahead."""
-        return next(step for step in _steps() if step >= self.goal and step > count) if self.goal_grows else self.goal
+        return next(step for step in steps() if step >= self.goal and step > count) if self.goal_grows else self.goal
 
     def day_of_telling(self, today: date) -> date:
         """The day to count from: today, or the day on which the story stands still."""
         return self.told_as_of or today
 
 
-def _steps() -> Iterator[int]:
+def steps() -> Iterator[int]:
     """100, 250, 500, 1000, 2500, and so on."""
     power = 100
     while True:
         yield from (power, power * 5 // 2, power * 5)
         power *= 10
+
+
+def step_reached(count: int) -> int:
+    """The highest of the steps that a count has reached; 0 for none."""
+    return max(takewhile(lambda step: step <= count, steps()), default=0)
 
 
 class TextVersion(OnThePage, Base):

@@ -25,8 +25,9 @@ from campaign.errors import Refusal
 from campaign.i18n import DEFAULT_LOCALE, LOCALES, countries
 
 RESERVED_SLUGS = frozenset(
-    {"api", "confirm", "console", "healthz", "inbox", "letter", "metrics", "photo", "static", "unsubscribe", "yours"}
-)
+    {"api", "confirm", "console", "healthz", "inbox", "letter", "metrics", "oembed", "photo", "safety", "static",
+     "unsubscribe", "yours"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

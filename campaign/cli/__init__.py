@@ -9,5 +9,6 @@ from campaign.cli import (  # noqa: F401 - importing a module adds its commands
     processes,
     setting_up,
     watching,
+    webhooks,
 )
 from campaign.cli.group import main as main

@@ -17,8 +17,13 @@ def last_entry(campaign_id: int) -> LedgerEntry | None:
 
 def public_count(campaign_id: int) -> int:
     """How many signatures count, as the ledger says: at most some seconds late."""
+    return db.session.scalar(select(newest_count(campaign_id))) or 0
+
+
+def newest_count(campaign_id: int) -> ScalarSelect[int]:
+    """The same as a part of a statement; NULL where nothing was entered yet."""
     newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == campaign_id)
-    return db.session.scalar(newest.order_by(LedgerEntry.number.desc()).limit(1)) or 0
+    return newest.order_by(LedgerEntry.number.desc()).limit(1).scalar_subquery()
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,10 @@ def signer_number(campaign_id: int, commitment: bytes) -> int | None:
     One statement, which sees one state of the database: between two of them what is owed may be entered.
     """
     entered = _added(LedgerEntry, LedgerEntry.count, commitment)
-    newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == campaign_id)
-    newest = newest.order_by(LedgerEntry.number.desc()).limit(1)
     earlier = select(_sum_of_steps(DueEntry)).where(
         DueEntry.campaign_id == campaign_id, DueEntry.id <= _added(DueEntry, DueEntry.id, commitment)
     )
-    foretold = func.coalesce(newest.scalar_subquery(), 0) + earlier.scalar_subquery()
+    foretold = func.coalesce(newest_count(campaign_id), 0) + earlier.scalar_subquery()
     return db.session.scalar(select(func.coalesce(entered, foretold)))
 
 

@@ -54,10 +54,12 @@ ACTS: dict[str, object] = {
     "signatures.restored": _l("put signatures back into the count"),
     "signatures.searched": _l("searched for a signature"),
     "signatures.tried_again": _l("let the worker go on with signatures"),
+    "statement.chosen": _l("let a statement stand first"),
     "statement.held": _l("put a statement on hold"),
     "statement.published": _l("published a statement"),
     "statement.rejected": _l("rejected a statement"),
     "statement.returned": _l("took a decision on a statement back"),
+    "statement.unchosen": _l("let a statement stand first no longer"),
     "suppression.added": _l("had an address never written to again"),
     "suppression.lifted": _l("let an address be written to again"),
     "target.added": _l("added a target"),
@@ -76,6 +78,13 @@ ACTS: dict[str, object] = {
     "update.second_asked": _l("asked a second organizer to let an update be published"),
     "update.tested": _l("sent a test letter"),
     "update.unscheduled": _l("took an update off the schedule"),
+    "webhook.added": _l("added a webhook"),
+    "webhook.deleted": _l("deleted a webhook"),
+    "webhook.paused": _l("paused a webhook"),
+    "webhook.resumed": _l("let a webhook go on"),
+    "webhook.retried": _l("tried a webhook's events again"),
+    "webhook.secret_changed": _l("gave a webhook a new secret"),
+    "webhook.tried": _l("tried a webhook"),
 }
 """Each act in the log."""
 

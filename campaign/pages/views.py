@@ -14,7 +14,13 @@ from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
 from campaign.signing.forms import FollowForm, SignForm
 from campaign.signing.queries import page_state, progress
-from campaign.statements.queries import MOST_ENDORSEMENTS, backers, published_endorsements, published_statements
+from campaign.statements.queries import (
+    MOST_ENDORSEMENTS,
+    Order,
+    backers,
+    published_endorsements,
+    published_statements,
+)
 from campaign.timeline.queries import entry, freedom, published_updates, standings
 
 bp = Blueprint("pages", __name__)
@@ -53,6 +59,13 @@ def _card(campaign: Campaign, locale: str) -> dict[str, object]:
     }
 
 
+@bp.get("/<locale:locale>/safety/")
+@cached_page()
+def safety(locale: str) -> str:
+    """Is it safe to sign? What is kept, what cannot be protected, how to appear, how to take it back."""
+    return render_template("pages/safety.html")
+
+
 def _stamp(slug: str, **_values: str) -> Hashable:
     """What the campaign page shows, in one SELECT: the campaign's revision, the count, the day."""
     found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
@@ -83,7 +96,7 @@ def shown(campaign: Campaign, locale: str) -> dict[str, object]:
             for target in campaign.targets
         ],
         "updates": [entry(update, locale) for update in published_updates(campaign.id, NEWEST_UPDATES)],
-        "statements": published_statements(campaign.id, NEWEST_STATEMENTS),
+        "statements": published_statements(campaign.id, NEWEST_STATEMENTS, order=Order.CHOSEN),
         "endorsements": published_endorsements(campaign.id, locale, MOST_ENDORSEMENTS),
         "endorsed": backers(campaign.id),
         "form": SignForm(formdata=None),

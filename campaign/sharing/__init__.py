@@ -1,1 +1,1 @@
-"""What travels: feeds, embeds, cards, posters."""
+"""How a campaign travels by itself: feeds, a frame for other sites, cards, posters, what search engines are told."""

@@ -1,7 +1,9 @@
 """The forms of signing, following, asking for a link, changing what one chose; and of searching, for organizers."""
 
 import re
+from dataclasses import dataclass
 from functools import cache
+from typing import Any, Self
 
 from flask import request
 from flask_babel import lazy_gettext as _l
@@ -23,8 +25,9 @@ from campaign.forms import (
 )
 from campaign.i18n import LOCALES, countries, current_locale
 from campaign.mailing.models import News
-from campaign.signing.models import Appear
+from campaign.signing.models import Appear, organisation_key
 from campaign.signing.operations import Request
+from campaign.signing.queries import Wanted
 
 
 def _choice(value: str, label: object) -> SelectChoice:
@@ -45,6 +48,8 @@ NEWS = [
 ]
 LANGUAGES = [_choice(code, name) for code, name in LOCALES.items()]
 
+
+LONGEST_ORGANISATION = 120
 
 _NOT_IN_A_SOURCE = re.compile(r"[^a-z0-9._-]+")
 LONGEST_SOURCE = 40
@@ -121,7 +126,10 @@ class SignForm(PublicForm):
     )
     city = StringField(_l("Town or city"), filters=[one_line], validators=[at_most(80)], render_kw={"maxlength": 80})
     affiliation = StringField(
-        _l("Organisation"), filters=[one_line], validators=[at_most(120)], render_kw={"maxlength": 120}
+        _l("Organisation"),
+        filters=[one_line],
+        validators=[at_most(LONGEST_ORGANISATION)],
+        render_kw={"maxlength": LONGEST_ORGANISATION},
     )
     appear = _appear_field()
     news = _news_field(NEWS)
@@ -173,6 +181,36 @@ class FollowerForm(PublicForm):
 
     news = _news_field(NEWS)
     language = _language_field()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a public list is read by, as its address says it; what cannot be meant is wanted, and found nowhere."""
+
+    country: str = ""
+    organisation: str = ""
+
+    @classmethod
+    def asked(cls, *names: str) -> Self:
+        """What the present address asks for by these names."""
+        asked = {name: one_line(request.args.get(name))[:LONGEST_ORGANISATION] for name in names}
+        return cls(**asked | {"country": asked["country"].upper()})
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the address of the next page carries on."""
+        return {name: value for name, value in vars(self).items() if value}
+
+    def wanted(self) -> Wanted | None:
+        """What is to be looked for; None where there can be nothing: no such country, no letter of a name."""
+        key = organisation_key(self.organisation)
+        is_possible = (not self.country or self.is_of_a_country) and (not self.organisation or key is not None)
+        return Wanted(self.country or None, key) if is_possible else None
+
+    @property
+    def is_of_a_country(self) -> bool:
+        """Whether it names a country that there is."""
+        return self.country in dict(countries(current_locale()))
 
 
 class NameForm(ConsoleForm):

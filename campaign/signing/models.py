@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -46,6 +47,10 @@ class Intake(Base):
 _IS_NOT_REMINDED = "state = 'pending' AND reminded_at IS NULL"
 _IS_VEILED = "state = 'confirmed' AND is_veiled"
 _IS_LISTED = "state = 'confirmed' AND public_name IS NOT NULL"
+_IS_LISTED_OF_ONE = f"{_IS_LISTED} AND organisation_key IS NOT NULL"
+
+LONGEST_KEY = 200
+"""Characters: one may unfold into eighteen, and PostgreSQL's indexes take no more than some two thousand bytes."""
 
 
 class Signature(Base):
@@ -55,8 +60,9 @@ class Signature(Base):
     what the signer chose to show, and from nothing else. One reader may have several pending signatures (each letter
     confirms what was typed with it), but only one that is confirmed or was invalidated.
 
-    `source` is where the signer came from, as the link said that they followed; `may_contact` whether the organizers
-    may write to them themselves.
+    `organisation_key` is the organisation that shows, in the spelling in which it is looked for. `source` is where the
+    signer came from, as the link said that they followed; `may_contact` whether the organizers may write to them
+    themselves.
     """
 
     __tablename__ = "signatures"
@@ -66,6 +72,19 @@ class Signature(Base):
         partial_index("ix_signatures_not_reminded", "signed_at", where=_IS_NOT_REMINDED),
         partial_index("ix_signatures_veiled", "id", where=_IS_VEILED),
         partial_index("ix_signatures_listed", "campaign_id", "confirmed_at", "id", where=_IS_LISTED),
+        partial_index("ix_signatures_listed_country", "campaign_id", "country", "confirmed_at", "id", where=_IS_LISTED),
+        partial_index(
+            "ix_signatures_listed_of", "campaign_id", "organisation_key", "confirmed_at", "id", where=_IS_LISTED_OF_ONE
+        ),
+        partial_index(
+            "ix_signatures_listed_of_country",
+            "campaign_id",
+            "organisation_key",
+            "country",
+            "confirmed_at",
+            "id",
+            where=_IS_LISTED_OF_ONE,
+        ),
         one_of("state", SignatureState),
         one_of("appear", Appear),
         one_of("news", News),
@@ -89,6 +108,7 @@ class Signature(Base):
     public_name: Mapped[str | None]
     city: Mapped[str | None]
     affiliation: Mapped[str | None]
+    organisation_key: Mapped[str | None]
     secret: Mapped[bytes]
     commitment: Mapped[bytes] = mapped_column(unique=True)
     signed_at: Mapped[datetime]
@@ -118,7 +138,7 @@ class Signature(Base):
 
     def choose_appearance(self, appear: Appear) -> None:
         """Appear otherwise. What was shown goes at once; the worker shows what is now wished."""
-        self.public_name = self.city = self.affiliation = None
+        self.public_name = self.city = self.affiliation = self.organisation_key = None
         self.appear = appear
         self.is_veiled = True
 
@@ -136,6 +156,7 @@ class Signature(Base):
         """Show what the signer chose to show, and nothing else."""
         if self.appear == Appear.NAME:
             self.public_name, self.city, self.affiliation = name, city, affiliation
+            self.organisation_key = organisation_key(affiliation or "")
         elif self.appear == Appear.INITIALS:
             self.public_name = initials(name)
         self.is_veiled = False
@@ -150,3 +171,10 @@ def new_secret() -> tuple[bytes, bytes]:
 def initials(name: str) -> str:
     """The initials of a name: 'Rosa Luxemburg' → 'R. L.'"""
     return " ".join(f"{word[0].upper()}." for word in name.split())
+
+
+def organisation_key(text: str) -> str | None:
+    """How an organisation is looked for: without capitals, punctuation, forms of letters (NFKC); None for nothing."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in folded).split()
+    return " ".join(words)[:LONGEST_KEY].strip() or None

@@ -10,9 +10,10 @@ from sqlalchemy.orm import joinedload
 from campaign.campaigns.models import Campaign
 from campaign.db import db
 from campaign.ledger.models import Change, DueEntry, LedgerEntry
-from campaign.ledger.queries import public_count
+from campaign.ledger.queries import newest_count
 from campaign.links import token_hash
 from campaign.mailing.models import CONFIRM_FOLLOWING, REMIND_FOLLOWING, REMIND_SIGNATURE, Delivery, Reader
+from campaign.signing.counting.models import SignatureStatistics
 from campaign.signing.models import Signature, SignatureState
 from campaign.signing.paper.queries import count_on_paper
 
@@ -81,14 +82,30 @@ def reader_by_handle(handle: bytes | None) -> Reader | None:
     return db.session.scalar(select(Reader).where(Reader.handle == handle)) if handle else None
 
 
-def listed_signatures(campaign_id: int, before: tuple[datetime, int] | None) -> Sequence[Signature]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which of the names that are shown are wanted: those from a country, those who show an organisation, or all."""
+
+    country: str | None = None
+    organisation_key: str | None = None
+
+
+def listed_signatures(
+    campaign_id: int, before: tuple[datetime, int] | None, wanted: Wanted = Wanted(), limit: int = PAGE
+) -> Sequence[Signature]:
     """A page of the names that are shown, newest first; `before` is the last row's (confirmed_at, id)."""
     listed = select(Signature).where(
         Signature.campaign_id == campaign_id, is_confirmed(), Signature.public_name.is_not(None)
     )
+    if wanted.country is not None:
+        listed = listed.where(Signature.country == wanted.country)
+    if wanted.organisation_key is not None:  # said twice: the index's predicate stands there word for word
+        listed = listed.where(
+            Signature.organisation_key == wanted.organisation_key, Signature.organisation_key.is_not(None)
+        )
     if before is not None:
         listed = listed.where(tuple_(Signature.confirmed_at, Signature.id) < before)
-    return db.session.scalars(listed.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE)).all()
+    return db.session.scalars(listed.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(limit)).all()
 
 
 @dataclass(frozen=True)
@@ -131,17 +148,22 @@ def signature_of(delivery: Delivery) -> Signature | None:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many signatures count, how many are the goal, and how many are on paper, which are counted apart."""
+    """How many signatures count, how many are the goal, and how many are on paper, which are counted apart.
+
+    `countries`: from how many countries they come, as it was counted last.
+    """
 
     count: int
     goal: int
     on_paper: int = 0
+    countries: int = 0
 
 
 def progress(campaign: Campaign) -> Progress:
     """How far a campaign is, by the public count."""
-    count = public_count(campaign.id)
-    return Progress(count, campaign.goal_at(count), count_on_paper(campaign.id))
+    counted = select(SignatureStatistics.countries).where(SignatureStatistics.campaign_id == campaign.id)
+    count, countries = db.session.execute(select(newest_count(campaign.id), counted.scalar_subquery())).one()
+    return Progress(count or 0, campaign.goal_at(count or 0), count_on_paper(campaign.id), countries or 0)
 
 
 def count_unknown_to_ledger(campaign_id: int) -> int:

@@ -11,30 +11,23 @@ from campaign.campaigns.views import campaign_or_404
 from campaign.db import READING_METHODS, db
 from campaign.forms import PublicForm
 from campaign.i18n import current_locale
-from campaign.ledger.queries import history, signer_number
+from campaign.ledger.queries import signer_number
 from campaign.limits import per_campaign, per_client, retry_after, too_many
 from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Delivery, News, Reader
-from campaign.pagecache import cached_page
 from campaign.signing import operations
 from campaign.signing.forms import FollowerForm, FollowForm, LinkForm, SignForm, YoursForm
-from campaign.signing.invalidating.forms import KINDS
-from campaign.signing.invalidating.queries import invalidations
 from campaign.signing.models import Appear, Signature
 from campaign.signing.operations import Request
-from campaign.signing.paper.queries import count_on_paper
 from campaign.signing.queries import (
     CONFIRM_A_SIGNATURE,
-    PAGE,
     TO_CONFIRM,
     delivery_of_link,
-    listed_signatures,
-    progress,
     reader_by_handle,
     signature_of,
     standing_signature,
 )
-from campaign.web import error_page, mark, marked
+from campaign.web import error_page
 from campaign.work import wake
 
 bp = Blueprint("signing", __name__)
@@ -80,11 +73,12 @@ def _ask(name: str, campaign: Campaign) -> ResponseReturnValue:
         "signing.sent", slug=campaign.slug
     )  # before the commit, after which the row would be read again
     if not form.is_from_machine:
-        _take(campaign, form.request())
+        take_in(campaign, form.request())
     return redirect(sent_page, 303)
 
 
-def _take(campaign: Campaign, typed: Request) -> None:
+def take_in(campaign: Campaign, typed: Request) -> None:
+    """Seal a request, commit it, and wake the worker. Looks nothing up."""
     operations.take(campaign, typed, current_app.extensions["sealer"], clock.now())
     db.session.commit()
     wake("intake")
@@ -193,7 +187,7 @@ def again(locale: str, token: str) -> ResponseReturnValue:
     if delivery is None or delivery.reader is None:
         return _expired_page(None, token), 404
     campaign = db.session.get_one(Campaign, delivery.reader.campaign_id)
-    _take(campaign, Request(kind="again", locale=locale, delivery_id=delivery.id))
+    take_in(campaign, Request(kind="again", locale=locale, delivery_id=delivery.id))
     return redirect(url_for("signing.sent", slug=campaign.slug), 303)
 
 
@@ -272,37 +266,3 @@ _ACTS = {"withdraw": _withdraw, "erase": _erase}
 
 def _gone_page(what: str) -> str:
     return render_template("signing/gone.html", what=what)
-
-
-@bp.get("/<locale:locale>/<slug>/signatures/")
-def signatures(locale: str, slug: str) -> ResponseReturnValue:
-    """The names of those who chose to show them, newest first, by pages."""
-    campaign = campaign_or_404(slug)
-    listed = listed_signatures(campaign.id, marked(request.args.get("before")))
-    last = listed[-1] if len(listed) == PAGE else None
-    return render_template(
-        "signing/signatures.html",
-        campaign=campaign,
-        text=campaign.text_in(locale),
-        signatures=listed,
-        progress=progress(campaign),
-        next_url=url_for("signing.signatures", slug=slug, before=mark(last.confirmed_at, last.id))
-        if last and last.confirmed_at
-        else None,
-    )
-
-
-@bp.get("/<locale:locale>/<slug>/ledger/")
-@cached_page()
-def ledger(locale: str, slug: str) -> str:
-    """How the count came about: what was added, withdrawn, invalidated, given back."""
-    campaign = campaign_or_404(slug)
-    return render_template(
-        "signing/ledger.html",
-        campaign=campaign,
-        text=campaign.text_in(locale),
-        history=history(campaign.id),
-        on_paper=count_on_paper(campaign.id),
-        invalidations=invalidations(campaign.id),
-        kinds=KINDS,
-    )

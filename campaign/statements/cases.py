@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, ScalarSelect, Select, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import contains_eager, joinedload
 
 from campaign.db import db
@@ -27,13 +28,20 @@ class Tab(StrEnum):
     WAITING = "waiting"
     HELD = "held"
     DECIDED = "decided"
+    CHOSEN = "chosen"
 
 
 _STATES = {
     Tab.WAITING: (StatementState.WAITING.value,),
     Tab.HELD: (StatementState.HELD.value,),
     Tab.DECIDED: (StatementState.PUBLISHED.value, StatementState.REJECTED.value),
+    Tab.CHOSEN: (StatementState.PUBLISHED.value,),
 }
+
+_AT = {Tab.DECIDED: attrgetter("decided_at"), Tab.CHOSEN: attrgetter("published_at")}
+"""When what stands in a list came into it; into the others, when it was made."""
+
+_NEWEST_FIRST = (Tab.DECIDED, Tab.CHOSEN)
 
 
 @dataclass(frozen=True, order=True)
@@ -64,7 +72,7 @@ class Case:
 
 
 def cases(campaign_id: int, tab: Tab, after: Place | None, limit: int = QUEUE_PAGE) -> tuple[list[Case], Place | None]:
-    """A page of a list: what waits or is held oldest first, what was decided newest first; and where it goes on."""
+    """A page of a list: what waits or is held oldest first, else newest first; and where it goes on."""
     places = _places(campaign_id, tab, after, limit + 1)
     shown, rest = places[:limit], places[limit:]
     return _cases_at(shown), shown[-1] if rest else None
@@ -75,17 +83,20 @@ def _places(campaign_id: int, tab: Tab, after: Place | None, limit: int) -> list
     branches = [_branch(model, campaign_id, tab, after).limit(limit).subquery() for model in (Statement, Endorsement)]
     both = union_all(*(select(branch) for branch in branches)).subquery()
     columns = (both.c.at, both.c.kind, both.c.number)
-    order = [column.desc() for column in columns] if tab == Tab.DECIDED else list(columns)
+    order = [column.desc() for column in columns] if tab in _NEWEST_FIRST else list(columns)
     return [Place(*row) for row in db.session.execute(select(*columns).order_by(*order).limit(limit))]
 
 
 def _branch(model: type[Item], campaign_id: int, tab: Tab, after: Place | None) -> Select[datetime, str, int]:
-    at: ColumnElement[datetime] = cast("Any", model.decided_at if tab == Tab.DECIDED else model.made_at)
+    is_down = tab in _NEWEST_FIRST
+    at: ColumnElement[datetime] = cast("Any", _AT.get(tab, attrgetter("made_at"))(model))
     found = select(at.label("at"), literal(model.kind).label("kind"), model.id.label("number"))
     found = found.where(model.campaign_id == campaign_id, is_in(model, *_STATES[tab]), _is_shown(model))
+    if tab == Tab.CHOSEN:
+        found = found.where(Statement.is_chosen if model is Statement else false())
     if after is not None:
-        found = found.where(_is_after(model, at, after, is_down=tab == Tab.DECIDED))
-    return found.order_by(*((at.desc(), model.id.desc()) if tab == Tab.DECIDED else (at, model.id)))
+        found = found.where(_is_after(model, at, after, is_down=is_down))
+    return found.order_by(*((at.desc(), model.id.desc()) if is_down else (at, model.id)))
 
 
 def _is_after(model: type[Item], at: ColumnElement[datetime], after: Place, *, is_down: bool) -> ColumnElement[bool]:

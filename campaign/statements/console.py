@@ -15,7 +15,8 @@ from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Role
 from campaign.statements.cases import Case, Place, Tab, case_of, cases, counts, last_decision_by
 from campaign.statements.forms import REASONS, DecisionForm
-from campaign.statements.operations import Moderator, Verdict, decide
+from campaign.statements.models import Statement
+from campaign.statements.operations import Moderator, Verdict, choose, decide
 from campaign.web import mark, marked
 from campaign.work import wake
 
@@ -43,10 +44,18 @@ def _queue(campaign_id: int, refused: DecisionForm | None = None) -> str:
         forms=forms,
         reasons=REASONS,
         last=last_decision_by(campaign_id, acting().organizer.id),
+        starred=_starred(campaign_id),
         at=refused.key if refused else _focused(shown),
         here={"tab": tab.value, "after": request.args.get("after") or None},
         next_url=_url(campaign_id, after=f"{end.kind}_{mark(end.at, end.number)}") if end else None,
     )
+
+
+def _starred(campaign_id: int) -> Statement | None:
+    """The words that somebody has just chosen, or chosen no longer: that can be undone on the spot."""
+    number = _number(request.args.get("starred", ""))
+    case = case_of(campaign_id, Statement.kind, number) if number is not None else None
+    return case.item if case and isinstance(case.item, Statement) else None
 
 
 def _tab() -> Tab:
@@ -99,6 +108,30 @@ def _decide(case: Case, verdict: Verdict, seen: int | None) -> None:
     audit(f"{case.item.kind}.{verdict.act}", case.item.campaign_id, number=case.item.id)
 
 
+@console.post("/<int:campaign_id>/moderation/statement/<int:number>/star")
+@allowed(Role.OWNER, Role.MODERATOR)
+def statement_star(campaign_id: int, number: int) -> ResponseReturnValue:
+    """Let words stand first, or no longer, as the button said."""
+    case = case_of(campaign_id, Statement.kind, number)
+    if case is None or not isinstance(case.item, Statement):
+        abort(404)
+    try:
+        _star(case.item, is_chosen=request.form.get("star") == "on")
+    except Refusal as error:
+        db.session.rollback()
+        flash(str(error.sentence), "bad")
+        return redirect(_url(campaign_id, at=case.key), 303)
+    db.session.commit()
+    return redirect(_url(campaign_id, at=case.key, starred=str(number)), 303)
+
+
+def _star(statement: Statement, *, is_chosen: bool) -> None:
+    """Choose or not, and write what changed into the log."""
+    if choose(statement, is_chosen=is_chosen):
+        act = "statement.chosen" if is_chosen else "statement.unchosen"
+        audit(act, statement.campaign_id, number=statement.id)
+
+
 @console.post("/<int:campaign_id>/moderation/chosen")
 @allowed(Role.OWNER, Role.MODERATOR)
 def statement_decide_chosen(campaign_id: int) -> ResponseReturnValue:
@@ -121,12 +154,18 @@ def _chosen(campaign_id: int, text: str) -> tuple[Case, int]:
     """One that was ticked, as 'statement-7-0': its kind, its number, the newest decision that was seen."""
     kind, _minus, rest = text.partition("-")
     number, _minus, seen = rest.partition("-")
-    if not all(digits.isascii() and digits.isdecimal() for digits in (number, seen)):
+    which, newest = _number(number), _number(seen)
+    if which is None or newest is None:
         abort(400)
-    case = case_of(campaign_id, kind, int(number))
+    case = case_of(campaign_id, kind, which)
     if case is None:
         abort(404)
-    return case, int(seen)
+    return case, newest
+
+
+def _number(digits: str) -> int | None:
+    """The number of a row; None for what cannot be one."""
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None
 
 
 def _is_decided(case: Case, verdict: Verdict, seen: int) -> bool:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from flask_babel import gettext as _
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column, relationship
 
 from campaign.campaigns.models import OnThePage
@@ -65,13 +65,27 @@ _IS_DECIDED = "state IN ('published', 'rejected')"
 class Statement(OnThePage, Base):
     """A signer's words. They go with the signature, and show with the name that the signer chose to show.
 
-    `told_at` is when the letter that tells of the publishing was first owed: it is owed once.
+    `country` is the signature's, kept here so that the words from one country can be read through an index; who appears
+    only in the count shows none. `is_chosen`: organizers want it to stand first. `told_at` is when the letter that
+    tells of the publishing was first owed: it is owed once.
     """
 
     __tablename__ = "statements"
     __table_args__ = (
         one_of("state", StatementState),
+        CheckConstraint("NOT is_chosen OR state = 'published'", name="chosen_of_published"),
         partial_index("ix_statements_published", "campaign_id", "published_at", "id", where=_IS_PUBLISHED),
+        partial_index("ix_statements_chosen", "campaign_id", "is_chosen", "published_at", "id", where=_IS_PUBLISHED),
+        partial_index("ix_statements_country", "campaign_id", "country", "published_at", "id", where=_IS_PUBLISHED),
+        partial_index(
+            "ix_statements_country_chosen",
+            "campaign_id",
+            "country",
+            "is_chosen",
+            "published_at",
+            "id",
+            where=_IS_PUBLISHED,
+        ),
         partial_index("ix_statements_waiting", "campaign_id", "made_at", "id", where=_IS_WAITING),
         partial_index("ix_statements_held", "campaign_id", "made_at", "id", where=_IS_HELD),
         partial_index("ix_statements_decided", "campaign_id", "decided_at", "id", where=_IS_DECIDED),
@@ -85,7 +99,9 @@ class Statement(OnThePage, Base):
     signature_id: Mapped[int] = mapped_column(ForeignKey("signatures.id", ondelete="CASCADE"), unique=True)
     body: Mapped[str]
     locale: Mapped[str]
+    country: Mapped[str | None]
     state: Mapped[str] = mapped_column(default=StatementState.WAITING)
+    is_chosen: Mapped[bool] = mapped_column(default=False, server_default=false())
     made_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]

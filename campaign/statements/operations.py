@@ -39,8 +39,9 @@ def propose(signature: Signature, body: str, now: datetime) -> Statement:
     if db.session.scalar(select(Statement.id).where(Statement.signature_id == signature.id)) is not None:
         raise OneStatementEach(_("You have left a statement already."))
     statement = Statement(
-        campaign_id=signature.campaign_id, signature=signature, body=body, locale=signature.locale, made_at=now
-    )
+        campaign_id=signature.campaign_id, signature=signature, body=body, locale=signature.locale,
+        country=signature.country, made_at=now,
+    )  # fmt: skip
     db.session.add(statement)
     db.session.flush()
     return statement
@@ -232,6 +233,8 @@ def decide(item: Item, verdict: Verdict, moderator: Moderator) -> Decision:
     _lock(item, verdict, moderator)
     item.state, item.decided_at = STATE_AFTER[verdict.act], moderator.now
     item.published_at = moderator.now if verdict.act == Act.PUBLISHED else None
+    if isinstance(item, Statement):
+        item.is_chosen = False
     decision = Decision(
         campaign_id=item.campaign_id,
         organizer_id=moderator.organizer.id if moderator.organizer else None,
@@ -258,6 +261,19 @@ def _lock(item: Item, verdict: Verdict, moderator: Moderator) -> None:
         raise DecidedMeanwhile(newest.told())
     if item.state not in MAY_FOLLOW[verdict.act]:
         raise NotToBeDecided(newest.told() if newest else _("It is decided already."))
+
+
+def choose(statement: Statement, *, is_chosen: bool) -> bool:
+    """Let published words stand first, or no longer, and say whether that is new.
+
+    Raises NotToBeDecided for words that nobody sees.
+    """
+    locked = db.session.get(Statement, statement.id, with_for_update=True, populate_existing=True)
+    if locked is None or locked.state != StatementState.PUBLISHED:
+        raise NotToBeDecided(_("Only words that are published can stand first."))
+    is_new, locked.is_chosen = locked.is_chosen != is_chosen, is_chosen
+    db.session.flush()
+    return is_new
 
 
 def approve(item: Item, now: datetime) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_
 
@@ -50,30 +52,56 @@ class Voice:
     name: str | None
     country: str | None
     published_at: datetime
+    is_chosen: bool = False
+
+    @property
+    def place(self) -> "Place":
+        """Where it stands in a list."""
+        return self.is_chosen, self.published_at, self.id
 
 
-def published_statements(campaign_id: int, limit: int, before: tuple[datetime, int] | None = None) -> list[Voice]:
-    """Published statements of those whose signature counts, newest first; `before` is the last (published_at, id)."""
+Place = tuple[bool, datetime, int]
+"""Where a statement stands: whether it is chosen, when it was published, its number."""
+
+
+class Order(StrEnum):
+    """Which statements come first: those that the organizers chose, then the newest; or the newest in any case."""
+
+    CHOSEN = "chosen"
+    NEWEST = "newest"
+
+
+_PLACES = {
+    Order.CHOSEN: (Statement.is_chosen, Statement.published_at, Statement.id),
+    Order.NEWEST: (Statement.published_at, Statement.id),
+}
+
+
+def published_statements(
+    campaign_id: int, limit: int, after: Place | None = None, order: Order = Order.NEWEST, country: str | None = None
+) -> list[Voice]:
+    """Published statements of those whose signature counts; `after` is the last one's place.
+
+    Those of a country are those whose signers show that they are from it.
+    """
     published = (
         select(Statement.id, Statement.body, Statement.locale, Signature.public_name, Signature.country,
-               Signature.appear, Statement.published_at)
+               Signature.appear, Statement.published_at, Statement.is_chosen)
         .join(Signature, Signature.id == Statement.signature_id)
         .where(Statement.campaign_id == campaign_id, is_confirmed(), is_in(Statement, StatementState.PUBLISHED.value))
     )  # fmt: skip
-    if before is not None:
-        published = published.where(tuple_(Statement.published_at, Statement.id) < before)
-    rows = db.session.execute(published.order_by(Statement.published_at.desc(), Statement.id.desc()).limit(limit))
-    return [
-        Voice(
-            row.id,
-            row.body,
-            row.locale,
-            row.public_name,
-            row.country if row.appear != Appear.COUNT else None,
-            row.published_at,
-        )
-        for row in rows
-    ]
+    if country is not None:
+        published = published.where(Statement.country == country, Signature.appear != Appear.COUNT)
+    place = _PLACES[order]
+    if after is not None:
+        published = published.where(tuple_(*place) < after[-len(place) :])
+    rows = db.session.execute(published.order_by(*(column.desc() for column in place)).limit(limit))
+    return [_voice(row) for row in rows]
+
+
+def _voice(row: Any) -> Voice:
+    country = row.country if row.appear != Appear.COUNT else None
+    return Voice(row.id, row.body, row.locale, row.public_name, country, row.published_at, row.is_chosen)
 
 
 def has_statement(signature_id: int) -> bool:

@@ -1,5 +1,7 @@
 """The pages of statements and endorsements; leaving a statement, endorsing, taking an endorsement back."""
 
+from typing import Any
+
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
@@ -14,6 +16,8 @@ from campaign.i18n import current_locale
 from campaign.limits import per_campaign, per_client, retry_after, too_many
 from campaign.links import YOURS, link_signer
 from campaign.mailing.models import Reader
+from campaign.signing.counting.queries import countries_to_choose
+from campaign.signing.forms import Filter
 from campaign.signing.models import Signature
 from campaign.signing.operations import Request, take
 from campaign.signing.queries import confirmed_signature, delivery_of_link, reader_by_handle, signature_of
@@ -22,6 +26,9 @@ from campaign.statements.forms import EndorsementForm, StatementForm
 from campaign.statements.models import Endorsement, EndorsementState
 from campaign.statements.queries import (
     PAGE,
+    Order,
+    Place,
+    Voice,
     backers,
     endorsement_of,
     endorsements_by,
@@ -49,17 +56,41 @@ def offer_statement() -> dict[str, object]:
 
 @bp.get("/<locale:locale>/<slug>/statements/")
 def index(locale: str, slug: str) -> str:
-    """Published statements, newest first, by pages."""
-    campaign = campaign_or_404(slug)
-    statements = published_statements(campaign.id, PAGE, marked(request.args.get("before")))
-    last = statements[-1] if len(statements) == PAGE else None
-    return render_template(
-        "statements/index.html",
-        campaign=campaign,
-        text=campaign.text_in(locale),
-        statements=statements,
-        next_url=url_for("statements.index", slug=slug, before=mark(last.published_at, last.id)) if last else None,
+    """Published statements, those that were chosen first or the newest, by pages; all, or those from a country."""
+    campaign, asked, order = campaign_or_404(slug), Filter.asked("country"), _order()
+    after = _placed(request.args.get("before"))
+    wanted = asked.wanted()
+    found = published_statements(campaign.id, PAGE + 1, after, order, wanted.country) if wanted else []
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    next_url = url_for("statements.index", slug=slug, before=_mark(last), **_carried(asked, order)) if last else None
+    choices = countries_to_choose(campaign.id, locale, asked.country)
+    return _page(
+        "index", campaign, statements=found[:PAGE], asked=asked, order=order, countries=choices, next_url=next_url
     )
+
+
+def _order() -> Order:
+    name = request.args.get("order", "")
+    return Order(name) if name in list(Order) else Order.CHOSEN
+
+
+def _carried(asked: Filter, order: Order) -> dict[str, Any]:
+    """What the next page's address carries on; the usual order is not said."""
+    return asked.values | ({"order": order.value} if order != Order.CHOSEN else {})
+
+
+_CHOSEN = "chosen_"
+
+
+def _mark(last: Voice) -> str:
+    """Marks the last statement of a page in the next page's address."""
+    return f"{_CHOSEN if last.is_chosen else ''}{mark(last.published_at, last.id)}"
+
+
+def _placed(text: str | None) -> Place | None:
+    """The place that a mark stands for; None for no mark, or one that somebody made up."""
+    found = marked((text or "").removeprefix(_CHOSEN))
+    return ((text or "").startswith(_CHOSEN), *found) if found else None
 
 
 @bp.route("/<locale:locale>/confirm/<token>/statement", methods=["GET", "POST"])

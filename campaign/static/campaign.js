@@ -16,6 +16,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// The device's own way to pass something on, where it has one.
+for (const button of document.querySelectorAll("[data-share]")) {
+  if (!navigator.share) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    navigator.share({ text: button.dataset.share, url: button.dataset.url }).catch(() => {}); // they thought better of it
+  });
+}
+
 // The count moves while somebody looks at it.
 const live = document.querySelectorAll("[data-live]");
 if (live.length && !navigator.connection?.saveData) {

@@ -1,5 +1,5 @@
 // Moderating by keyboard. Without it, Tab and Enter do the same. The keys hold only while nothing is being typed.
-const letters = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyR: "r", KeyH: "h", KeyX: "x", KeyU: "u" };
+const letters = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyR: "r", KeyH: "h", KeyX: "x", KeyU: "u", KeyS: "s" };
 const cases = [...document.querySelectorAll("[data-case]")];
 const present = () => document.activeElement?.closest("[data-case]") ?? cases[0];
 const go = (steps) => {
@@ -14,6 +14,7 @@ const acts = {
   ArrowUp: () => go(-1),
   a: () => press("a"),
   h: () => press("h"),
+  s: () => press("s"),
   r: () => present()?.querySelector("select")?.focus(),
   x: () => present()?.querySelector("[name=chosen]")?.click(),
   u: () => document.querySelector("[data-undo]")?.click(),

@@ -50,6 +50,7 @@ class Snapshot:
     intake_lag: float
     intake_waiting: int
     suppressions: int
+    webhook_events: dict[str, int]
     beats: list[Beat]
 
     @classmethod
@@ -62,6 +63,7 @@ class Snapshot:
             intake_lag=queries.intake_lag(connection, now),
             intake_waiting=queries.intake_waiting(connection),
             suppressions=queries.suppressions(connection),
+            webhook_events=queries.webhook_events(connection),
             beats=queries.beats(connection, now),
         )
 
@@ -84,6 +86,7 @@ class Letters(Collector):
             yield from _letters(self.snapshot)
             yield from _mailings(self.snapshot)
             yield from _lags(self.snapshot)
+            yield _webhooks(self.snapshot)
             yield from _workers(self.snapshot.beats)
 
 
@@ -120,6 +123,13 @@ def _lags(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield _gauge("campaign_intake_waiting", "Requests that are not opened yet.", snapshot.intake_waiting)
     yield _gauge("campaign_suppressions", "Addresses that are not written to.", snapshot.suppressions)
+
+
+def _webhooks(snapshot: Snapshot) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("campaign_webhook_events", "Events of webhooks not told, by state.", labels=["state"])
+    for state, count in snapshot.webhook_events.items():
+        family.add_metric([state], count)
+    return family
 
 
 def _workers(beats: list[Beat]) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, func, literal, null, select, union_all
+from sqlalchemy import CompoundSelect, Connection, func, literal, null, select, table, text, union_all
 
 from campaign.mailing.models import Delivery, DeliveryState, Mailing, MailingState, Suppression, is_in
 from campaign.signing.models import Intake
@@ -89,6 +89,18 @@ def suppressions(connection: Connection) -> int:
 def mailing_states(connection: Connection) -> dict[int, str]:
     """The state of each mailing."""
     return {row.id: row.state for row in connection.execute(select(Mailing.id, Mailing.state))}
+
+
+_WEBHOOK_EVENTS = table("webhook_events")
+"""Those of a room beside this one: asked for by their name only."""
+
+WEBHOOK_STATES = ("due", "leased", "failed")
+
+
+def webhook_events(connection: Connection) -> dict[str, int]:
+    """How many events of webhooks are not told yet, or could not be."""
+    counted = select(func.count()).select_from(_WEBHOOK_EVENTS)
+    return {state: connection.scalar(counted.where(text(f"state = '{state}'"))) or 0 for state in WEBHOOK_STATES}
 
 
 def letters(connection: Connection) -> Mapping[int | None, Mapping[str, int]]:

@@ -1,18 +1,28 @@
-"""What was counted last, and a count of everything: for the worker, never for a page."""
+"""What was counted last, what of it everybody may see, and a count of everything: for the worker, never for a page."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 
+from campaign.campaigns.models import Campaign
 from campaign.db import db, is_sqlite
+from campaign.i18n import countries
+from campaign.ledger.models import LedgerEntry
 from campaign.ledger.queries import history, last_entry
 from campaign.signing.counting.models import Breakdown, SignatureStatistics
 from campaign.signing.models import Signature, SignatureState
 from campaign.signing.queries import is_confirmed
 
 STALE_AFTER = timedelta(minutes=1)
+COUNTED_A_SECOND = 2000
+"""Unasked, a campaign is counted again when so much time went by that it comes to so many signatures a second."""
+
 MOST = 60
-"""A breakdown names so many; what is beyond goes into one."""
+"""So many sources are named; what is beyond goes into one."""
+
+FEWEST = 5
+"""A country with fewer signatures is not named to everybody: its signers might be recognised by it."""
 
 OTHERS = "…"
 NONE = ""
@@ -28,6 +38,71 @@ def is_stale(counted: SignatureStatistics | None, now: datetime) -> bool:
     return counted is None or counted.counted_at <= now - STALE_AFTER
 
 
+@dataclass(frozen=True)
+class Countries:
+    """What everybody may see of the signatures by country, the most first; `others` are those of unnamed countries."""
+
+    named: Breakdown
+    others: int
+    counted_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many signatures there are."""
+        return sum(self.named.values()) + self.others
+
+
+def public_countries(campaign_id: int) -> Countries:
+    """The signatures by country as they were counted last, as everybody may see them."""
+    counted = statistics(campaign_id)
+    return (
+        Countries(*publicly(counted.breakdowns["country"]), counted.counted_at) if counted else Countries({}, 0, None)
+    )
+
+
+def countries_to_choose(campaign_id: int, locale: str, chosen: str | None) -> list[tuple[str, str]]:
+    """The countries that a list may be read by, as (code, name) in the order of the names; the chosen one among them.
+
+    From what was counted, so that no list is read for them; and only those that everybody may see named.
+    """
+    offered = {*public_countries(campaign_id).named, chosen}
+    return [(code, name) for code, name in countries(locale) if code in offered]
+
+
+def publicly(by_country: Breakdown) -> tuple[Breakdown, int]:
+    """The countries that may be named, the most first, and how many signatures come from all others together."""
+    ranked = sorted(by_country.items(), key=lambda pair: (-pair[1], pair[0]))
+    named = {country: count for country, count in ranked if count >= FEWEST}
+    return named, sum(by_country.values()) - sum(named.values())
+
+
+def changed_campaigns(now: datetime) -> list[int]:
+    """The campaigns whose count has changed since it was broken down, and that were not looked at too lately.
+
+    Reads two rows of each campaign; the more signatures a campaign has, the longer it waits.
+    """
+    newest = select(LedgerEntry.id).where(LedgerEntry.campaign_id == Campaign.id)
+    newest = newest.order_by(LedgerEntry.number.desc()).limit(1).correlate(Campaign)
+    entered = (
+        select(Campaign.id, LedgerEntry.number, LedgerEntry.count.label("signed"), SignatureStatistics.stamp,
+               SignatureStatistics.counted_at)
+        .join(LedgerEntry, LedgerEntry.id == newest.scalar_subquery())
+        .outerjoin(SignatureStatistics, SignatureStatistics.campaign_id == Campaign.id)
+    )  # fmt: skip
+    rows = db.session.execute(entered).all()
+    return [
+        row.id for row in rows if _has_changed(row.number, row.stamp) and _has_waited(row.signed, row.counted_at, now)
+    ]
+
+
+def _has_changed(number: int, known: str | None) -> bool:
+    return known is None or known.split()[0] != str(number)
+
+
+def _has_waited(count: int, counted_at: datetime | None, now: datetime) -> bool:
+    return counted_at is None or counted_at <= now - STALE_AFTER - timedelta(seconds=count / COUNTED_A_SECOND)
+
+
 def stamp(campaign_id: int) -> str:
     """Says whether anything was signed, confirmed, withdrawn, invalidated or restored since it said the same."""
     last = last_entry(campaign_id)
@@ -39,7 +114,7 @@ def breakdowns(campaign_id: int) -> dict[str, Breakdown]:
     """All signatures of a campaign counted: those that count by day, country, language and source; all by state."""
     counts = {
         "day": _counted(campaign_id, _day()),
-        "country": _most(_counted(campaign_id, Signature.country)),
+        "country": _counted(campaign_id, Signature.country),
         "language": _counted(campaign_id, Signature.locale),
         "source": _most(_counted(campaign_id, func.coalesce(Signature.source, NONE))),
     }

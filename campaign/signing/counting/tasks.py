@@ -3,20 +3,33 @@
 from sqlalchemy import select
 
 from campaign import clock
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import Campaign, revised
 from campaign.db import ONLY_READS, db
+from campaign.mailing.operations import insert
 from campaign.signing.counting.models import Breakdown, SignatureStatistics
-from campaign.signing.counting.queries import breakdowns, is_stale, stamp, statistics
+from campaign.signing.counting.queries import breakdowns, changed_campaigns, is_stale, stamp, statistics
 
 
 def count_signatures() -> None:
-    """Renew the statistics that are older than a minute. Where nothing changed nothing is counted."""
+    """Renew the statistics that are older than a minute, for whoever looks. What did not change is not counted."""
     campaign_ids = db.session.scalars(select(Campaign.id)).all()
     db.session.commit()
     for campaign_id in campaign_ids:
-        present, counted = _look(campaign_id)
-        if present is not None:
-            _keep(campaign_id, present, counted)
+        _count(campaign_id)
+
+
+def count_changes() -> None:
+    """Renew the statistics of campaigns that were signed since, though nobody asks: public pages show them."""
+    campaign_ids = changed_campaigns(clock.now())
+    db.session.commit()
+    for campaign_id in campaign_ids:
+        _count(campaign_id)
+
+
+def _count(campaign_id: int) -> None:
+    present, counted = _look(campaign_id)
+    if present is not None:
+        _keep(campaign_id, present, counted)
 
 
 def _look(campaign_id: int) -> tuple[str | None, dict[str, Breakdown] | None]:
@@ -35,11 +48,13 @@ def _look(campaign_id: int) -> tuple[str | None, dict[str, Breakdown] | None]:
 
 
 def _keep(campaign_id: int, present: str, counted: dict[str, Breakdown] | None) -> None:
-    """Write down what was counted, or that it is still so."""
-    known = statistics(campaign_id)
-    if known is None:
-        known = SignatureStatistics(campaign_id=campaign_id)
-        db.session.add(known)
+    """Write down what was counted, or that it is still so; another worker may do the same at the same time."""
+    fresh = {"campaign_id": campaign_id, "breakdowns": counted or {}, "stamp": "", "counted_at": clock.now()}
+    db.session.execute(insert(SignatureStatistics).values(fresh).on_conflict_do_nothing())
+    known = db.session.get_one(SignatureStatistics, campaign_id, with_for_update=True)
     known.stamp, known.counted_at = present, clock.now()
-    known.breakdowns = known.breakdowns if counted is None else counted
+    if counted is not None:
+        before, known.breakdowns, known.countries = known.countries, counted, len(counted["country"])
+        if known.countries != before:
+            db.session.execute(revised([campaign_id]))  # the campaign's page says from how many
     db.session.commit()

@@ -1,0 +1,1 @@
+"""What other programs read and call, described by OpenAPI."""

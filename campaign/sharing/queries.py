@@ -1,0 +1,78 @@
+"""What of a campaign travels: its newest updates, how it stands, when it was last changed."""
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from campaign.campaigns.models import SLUG, Campaign, CampaignState, CampaignText
+from campaign.db import db
+from campaign.signing.queries import Progress, page_state, progress
+from campaign.timeline.models import Update
+from campaign.timeline.queries import WHOLE, Freedom, Standing, freedom, standings
+
+FEED = 50
+"""So many updates a feed holds: those who ask once a month miss none."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A campaign at a glance, in one language."""
+
+    campaign: Campaign
+    text: CampaignText
+    people: list[Standing]
+    freed: Freedom | None
+    progress: Progress
+
+
+def glance(campaign: Campaign, locale: str, today: date) -> Glance:
+    """How a campaign stands on a day."""
+    people = standings(campaign, locale, today)
+    return Glance(campaign, campaign.text_in(locale), people, freedom(people), progress(campaign))
+
+
+def shown_state(slug: str) -> tuple[object, ...] | None:
+    """A campaign's number, its revision and the public count, in one SELECT; None where there is no such campaign."""
+    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
+    return tuple(found) if found else None
+
+
+def shown_revision(slug: str) -> Hashable:
+    """Likewise, without the count, which feeds do not tell."""
+    state = shown_state(slug)
+    return state[:2] if state else None
+
+
+def newest_updates(campaign_id: int | None = None) -> Sequence[Update]:
+    """The updates published last in a campaign, or in all that are public: whatever day they tell of."""
+    published = select(Update).join(Update.campaign).where(Update.published_at.is_not(None))
+    if campaign_id is None:
+        published = published.where(Campaign.state != CampaignState.DRAFT)
+    else:
+        published = published.where(Update.campaign_id == campaign_id)
+    newest = published.order_by(Update.published_at.desc(), Update.id.desc()).limit(FEED)
+    return db.session.scalars(newest.options(*WHOLE, joinedload(Update.campaign))).all()
+
+
+def changed_at(update: Update) -> datetime:
+    """When an update was published, or since then corrected or retracted."""
+    times = (update.published_at, update.retracted_at, *(later.published_at for later in update.corrected_by))
+    return max(time for time in times if time is not None)
+
+
+def last_changes(campaigns: Collection[Campaign]) -> dict[int, datetime]:
+    """When each campaign last said something else: in its text, or in its timeline."""
+    told = select(Update.campaign_id, func.max(Update.published_at), func.max(Update.retracted_at))
+    rows = db.session.execute(told.where(Update.published_at.is_not(None)).group_by(Update.campaign_id))
+    updates = {number: times for number, *times in rows}
+    return {
+        campaign.id: max(
+            time
+            for time in (*(text.changed_at for text in campaign.texts), *updates.get(campaign.id, ()))
+            if time is not None
+        )
+        for campaign in campaigns
+    }
