@@ -313,7 +313,7 @@ _turn = bindparam("turn", type_=_table.c.not_before.type)
 _POSTPONE = (
     update(_table)
     .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"))
-    .values(**_RETURNED, not_before=_turn, slot_at=_turn)
+    .values(**_RETURNED, not_before=_turn, slot_at=bindparam("slot", type_=_table.c.slot_at.type))
 )
 
 
@@ -348,9 +348,20 @@ def give_back(delivery_ids: Sequence[int], owner: str, not_before: datetime | No
     db.session.execute(held.values(**returned).execution_options(synchronize_session=False))
 
 
-def postpone(slots: Mapping[int, datetime], owner: str) -> None:
+@dataclass(frozen=True)
+class Turn:
+    """When a letter may go to its receiving domain; one that is not `is_kept` has to ask again then."""
+
+    at: datetime
+    is_kept: bool = True
+
+
+def postpone(turns: Mapping[int, Turn], owner: str) -> None:
     """Return claimed deliveries until their turns at the receiving domain have come."""
-    rows = [{"delivery": delivery_id, "holder": owner, "turn": slot} for delivery_id, slot in slots.items()]
+    rows = [
+        {"delivery": delivery_id, "holder": owner, "turn": turn.at, "slot": turn.at if turn.is_kept else None}
+        for delivery_id, turn in turns.items()
+    ]
     if rows:
         db.session.connection().execute(_POSTPONE, rows)
 
