@@ -424,7 +424,7 @@ def test_names_and_their_kin(installation: Stack, dns_server: NameServer, monkey
     news = f"news.{DOMAIN}"
 
     def aligned(envelope: str, *, is_strict: bool) -> str:
-        return names._alignment(resolver, news, envelope, is_strict=is_strict).verdict
+        return names._alignment(news, envelope, is_strict=is_strict).verdict
 
     assert names._policy(resolver, news) == (DOMAIN, {"v": "DMARC1", "p": "reject", "rua": f"mailto:you@{DOMAIN}"})
     assert aligned(news, is_strict=True) == aligned(f"bounce.{DOMAIN}", is_strict=False) == "good"

@@ -15,6 +15,7 @@ from campaign.doctor import spf
 from campaign.doctor.asking import Names, NoDNS
 from campaign.doctor.findings import Finding, Part, Verdict
 from campaign.doctor.machine import HERE
+from campaign.values import organisational
 
 LEAST_BITS, GOOD_BITS = 1024, 2048
 
@@ -141,13 +142,12 @@ def _dmarc(names: Names, domain: str, envelope: str) -> Iterator[Finding]:
         yield part.note(f"The DMARC policy of {organization} is none.", "When SPF and DKIM pass, ask for p=reject.")
     else:
         yield part.good(f"The DMARC policy of {organization} is {tags['p'].lower()}.")
-    yield _alignment(names, domain, envelope, is_strict=tags.get("aspf", "r").lower() == "s")
+    yield _alignment(domain, envelope, is_strict=tags.get("aspf", "r").lower() == "s")
 
 
-def _alignment(names: Names, domain: str, envelope: str, *, is_strict: bool) -> Finding:
+def _alignment(domain: str, envelope: str, *, is_strict: bool) -> Finding:
     """Whether SPF speaks for From (RFC 7489, section 3.1.2): the same domain, or one of the same organization."""
-    of_from, of_envelope = _policy(names, domain), _policy(names, envelope)
-    is_kin = of_from is not None and of_envelope is not None and of_from[0] == of_envelope[0]
+    is_kin = organisational(domain) == organisational(envelope)
     if envelope == domain or (is_kin and not is_strict):
         return part.good("The envelope is aligned with From: SPF counts for DMARC.")
     return part.note(
