@@ -14,7 +14,8 @@ from campaign.db import db
 from campaign.errors import Refusal
 from campaign.mailing import sending, tasks
 from campaign.mailing.models import Delivery, Mailing, Reader
-from campaign.mailing.operations import forget_reader, pause, post_digest, resume, retry_failed, stop
+from campaign.mailing.operations import forget_reader
+from campaign.mailing.posting import pause, post_digest, resume, retry_failed, stop
 from campaign.mailing.queries import failures, letters_a_minute, mailing_progress, wishes
 from campaign.organizers.models import AuditEntry, Role
 from campaign.timeline.models import Update

@@ -12,8 +12,8 @@ from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.config import Config
 from campaign.db import db
+from campaign.mailing.claiming import Turn
 from campaign.mailing.models import Delivery, Pace
-from campaign.mailing.operations import Turn
 from campaign.mailing.pacing import FORGIVEN, HORIZON, Pacer, forget_paces
 from campaign.opening import Keyring
 from tests.servers import ACCEPT, SmtpSink

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaign.mailing.carrying import Fate, Reply
+from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import DeliveryState
-from campaign.mailing.operations import Outcome
 from campaign.mailing.queries import Claimed
 from campaign.values import Resend
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from campaign.config import Config
-from campaign.db import db
+from campaign.db import db, insert
+from campaign.mailing.claiming import Turn
 from campaign.mailing.models import Pace
-from campaign.mailing.operations import Turn, insert
 from campaign.opening import Keyring
 
 AHEAD = timedelta(seconds=1)

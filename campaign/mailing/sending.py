@@ -21,11 +21,13 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.mailing import judging
 from campaign.mailing.carrying import Carriers, Fate, Parcel, Reply
+from campaign.mailing.claiming import Lease, Turn, claim, give_back, postpone, settle
 from campaign.mailing.judging import OF_LATE, Domains, ErrorRate, Verdict, judge
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import Lease, Turn, claim, give_back, pause, postpone, settle, suppress
+from campaign.mailing.operations import suppress
 from campaign.mailing.pacing import AHEAD, Pacer
+from campaign.mailing.posting import pause
 from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppressed
 from campaign.mailing.relay import Relay, RelayConnection
 from campaign.mailing.returning.addresses import ReturnAddresses

@@ -13,7 +13,7 @@ from campaign import clock
 from campaign.db import db
 from campaign.i18n import number as written
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import pause, resume, retry_failed, stop
+from campaign.mailing.posting import pause, resume, retry_failed, stop
 from campaign.mailing.queries import recent_progress
 from campaign.organizers.console import audit
 from campaign.timeline.forms import StopForm
