@@ -2,8 +2,8 @@
 
 import re
 from datetime import date
-from http import HTTPStatus
 from functools import cache
+from http import HTTPStatus
 from io import BytesIO
 
 import pytest

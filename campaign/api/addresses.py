@@ -1,24 +1,15 @@
 """Where the pages, feeds, frames and pictures of a campaign are."""
 
-from flask import current_app
-
 from campaign.i18n import LOCALES
 from campaign.links import public_url
 
-OFFERED = {
-    "pages": ("pages.campaign", "/{locale}/{slug}/"),
-    "feeds": ("sharing.feed", "/{locale}/{slug}/feed.atom"),
-    "embeds": ("sharing.embed", "/{locale}/{slug}/embed"),
-    "cards": ("cards.card", "/{locale}/{slug}/card.png"),
-}
+OFFERED = {"pages": "pages.campaign", "feeds": "sharing.feed", "embeds": "sharing.embed", "cards": "cards.card"}
+"""The rooms that offer them stand beside this one, so they are known by their endpoints alone."""
 
 
 def address_of(kind: str, slug: str, locale: str) -> str:
     """The public address of a campaign's page, feed, frame or card in a language."""
-    endpoint, path = OFFERED[kind]
-    if endpoint in current_app.view_functions:
-        return public_url(endpoint, slug=slug, locale=locale)
-    return current_app.config["PUBLIC_URL"] + path.format(slug=slug, locale=locale)  # type: ignore[no-any-return]
+    return public_url(OFFERED[kind], slug=slug, locale=locale)
 
 
 def addresses_of(slug: str) -> dict[str, dict[str, str]]:

@@ -1,7 +1,6 @@
 """A campaign and its count as JSON; how to embed it (oEmbed)."""
 
 import re
-from collections.abc import Hashable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from campaign.api.documents import counted, document
 from campaign.campaigns.models import SLUG, Campaign
 from campaign.campaigns.queries import public_campaign
 from campaign.campaigns.views import campaign_or_404
-from campaign.db import db
 from campaign.i18n import LOCALES, speaking
 from campaign.links import public_url
 from campaign.pagecache import cached_page
@@ -48,16 +46,10 @@ def written(shape: type[Schema], document: Any) -> str:
     return str(shape().dumps(document, ensure_ascii=False, separators=(",", ":")))
 
 
-def _stamp(slug: str) -> Hashable:
-    """What the documents show, in one SELECT: the campaign's revision and the count."""
-    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    return tuple(found) if found else None
-
-
 @bp.route("/<slug>.json", parameters=[SLUG_PARAMETER])
 @bp.response(200, shapes.Campaign, content_type=JSON, description="The campaign.")
 @bp.alt_response(404, "NOT_FOUND")
-@cached_page(_stamp, JSON)
+@cached_page(page_state, JSON)
 def campaign(slug: str) -> str:
     """A campaign in all its languages
 
@@ -69,7 +61,7 @@ def campaign(slug: str) -> str:
 @bp.route("/<slug>/count.json", parameters=[SLUG_PARAMETER])
 @bp.response(200, shapes.Count, content_type=JSON, description="The count.")
 @bp.alt_response(404, "NOT_FOUND")
-@cached_page(_stamp, JSON)
+@cached_page(page_state, JSON)
 def count(slug: str) -> str:
     """How many have signed
 

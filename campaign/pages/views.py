@@ -6,10 +6,9 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from campaign import clock
-from campaign.campaigns.models import SLUG, Campaign, CampaignState, Person
+from campaign.campaigns.models import Campaign, CampaignState, Person
 from campaign.campaigns.queries import campaigns_in, in_locale
 from campaign.campaigns.views import campaign_or_404
-from campaign.db import db
 from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
 from campaign.signing.forms import FollowForm, SignForm
@@ -68,8 +67,8 @@ def safety(locale: str) -> str:
 
 def _stamp(slug: str, **_values: str) -> Hashable:
     """What the campaign page shows, in one SELECT: the campaign's revision, the count, the day."""
-    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    return (*found, clock.today()) if found else None
+    state = page_state(slug)
+    return (*state, clock.today()) if state else None
 
 
 @bp.get("/<locale:locale>/<slug>/")

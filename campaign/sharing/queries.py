@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from campaign.campaigns.models import SLUG, Campaign, CampaignState, CampaignText
+from campaign.campaigns.models import Campaign, CampaignState, CampaignText
 from campaign.db import db
 from campaign.signing.queries import Progress, page_state, progress
 from campaign.timeline.models import Update
@@ -34,16 +34,10 @@ def glance(campaign: Campaign, locale: str, today: date) -> Glance:
     return Glance(campaign, campaign.text_in(locale), people, freedom(people), progress(campaign))
 
 
-def shown_state(slug: str) -> tuple[object, ...] | None:
-    """A campaign's number, its revision and the public count, in one SELECT; None where there is no such campaign."""
-    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    return tuple(found) if found else None
-
-
 def shown_revision(slug: str) -> Hashable:
-    """Likewise, without the count, which feeds do not tell."""
-    state = shown_state(slug)
-    return state[:2] if state else None
+    """What a feed shows is the same while this is: it tells no count."""
+    state = page_state(slug)
+    return (state.campaign_id, state.revision) if state else None
 
 
 def newest_updates(campaign_id: int | None = None) -> Sequence[Update]:

@@ -15,7 +15,8 @@ from campaign.links import public_url
 from campaign.pagecache import cached_page
 from campaign.sharing.feeds import ATOM, atom
 from campaign.sharing.heads import HOME, linked_data, og_locale, places, places_here
-from campaign.sharing.queries import glance, last_changes, newest_updates, shown_revision, shown_state
+from campaign.sharing.queries import glance, last_changes, newest_updates, shown_revision
+from campaign.signing.queries import page_state
 from campaign.web import framed_by_all
 
 bp = Blueprint("sharing", __name__)
@@ -60,7 +61,7 @@ def frame_code(slug: str, title: str) -> str:
 
 
 def _stamp(slug: str, **_values: str) -> Hashable:
-    state = shown_state(slug)
+    state = page_state(slug)
     return (*state, clock.today()) if state else None
 
 
@@ -75,11 +76,11 @@ def embed(locale: str, slug: str) -> str:
 @bp.get("/sitemap.xml")
 @cached_page(mimetype="application/xml")
 def sitemap() -> str:
-    """What search engines may show: home, and each campaign, in each language."""
+    """What search engines may show: home, whether it is safe to sign, and each campaign, in each language."""
     campaigns = campaigns_in(CampaignState.OPEN, CampaignState.WON, CampaignState.ENDED)
-    campaigns = campaigns[: ADDRESSES // len(LOCALES) - 1]
+    campaigns = campaigns[: ADDRESSES // len(LOCALES) - 2]
     changes = last_changes(campaigns)
-    pages = [(places(HOME, None), max(changes.values(), default=None))]
+    pages = [(places(HOME, None), max(changes.values(), default=None)), (places("pages.safety", None), None)]
     for campaign in campaigns:
         pages.append((places("pages.campaign", campaign.locale, slug=campaign.slug), changes[campaign.id]))
     return render_template("sharing/sitemap.xml", pages=pages)

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.orm import joinedload
 
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import SLUG, Campaign
 from campaign.db import db
 from campaign.ledger.models import Change, DueEntry, LedgerEntry
 from campaign.ledger.queries import newest_count
@@ -176,11 +177,22 @@ def count_unknown_to_ledger(campaign_id: int) -> int:
     return db.session.scalar(counted.where(Signature.campaign_id == campaign_id, is_confirmed(), ~entered, ~due)) or 0
 
 
-def page_state(slug: str) -> Select[tuple[int, int, int | None]]:
-    """A campaign's id, its revision and the public count."""
+class PageState(NamedTuple):
+    """A campaign, how often what its page shows was changed, and the public count: the same while the page is."""
+
+    campaign_id: int
+    revision: int
+    signed: int
+
+
+def page_state(slug: str) -> PageState | None:
+    """How the page at this address stands, drafts included, in one SELECT; None where there is none."""
+    if not SLUG.fullmatch(slug):
+        return None
     newest = select(LedgerEntry.count).where(LedgerEntry.campaign_id == Campaign.id)
     count = newest.order_by(LedgerEntry.number.desc()).limit(1).correlate(Campaign).scalar_subquery()
-    return select(Campaign.id, Campaign.revision, count).where(Campaign.slug == slug)
+    found = db.session.execute(select(Campaign.id, Campaign.revision, count).where(Campaign.slug == slug)).first()
+    return PageState(found[0], found[1], found[2] or 0) if found else None
 
 
 def counts_of(campaign_ids: Collection[int]) -> dict[int, int]:

@@ -3,15 +3,13 @@
 from collections.abc import Hashable
 from datetime import date
 from pathlib import Path
-from typing import cast
 
 import structlog
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 
 from campaign import clock
-from campaign.campaigns.models import SLUG, Campaign
+from campaign.campaigns.models import Campaign
 from campaign.campaigns.views import campaign_or_404
-from campaign.db import db
 from campaign.pagecache import KEEP, cached_page
 from campaign.sharing.cards.card import drawn
 from campaign.sharing.cards.faces import SHAPER, can_shape
@@ -50,12 +48,9 @@ class Cards:
 
 def _stamp(slug: str) -> Hashable:
     """What a card shows as long as this is the same; aborts with 404 where there is no campaign."""
-    found = db.session.execute(page_state(slug)).first() if SLUG.fullmatch(slug) else None
-    if found is None:
-        abort(404)
-    campaign_id, revision, count = cast("tuple[int, int, int | None]", tuple(found))
-    known = rounded(count or 0)
-    return campaign_id, revision, known, known < (count or 0), clock.today()
+    state = page_state(slug) or abort(404)
+    known = rounded(state.signed)
+    return state.campaign_id, state.revision, known, known < state.signed, clock.today()
 
 
 def init_cards(app: Flask, instance: Path) -> None:
