@@ -1,4 +1,4 @@
-"""The share card: from the shelf, revalidated, and drawn anew."""
+"""The share card: cached, revalidated, from its file, and drawn anew."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,19 +16,22 @@ DRAWN = 5
 
 
 def share_cards() -> Iterator[Figure]:
-    """Against a bare hello; a card that is drawn against one from the shelf."""
-    with floor("hello") as bare, ours() as stack:
-        stack.start_web(WORKERS)
+    """Against a bare hello; a card that is drawn against one that is kept in a file."""
+    with floor("hello") as bare, ours(PAGE_SECONDS="5") as stack, ours() as unkept:
+        for one in (stack, unkept):
+            one.start_web(WORKERS)
         revalidation = get(PATH, If_None_Match=str(stack.get(PATH).headers["ETag"]))
-        hello, kept, not_modified, drawn = taking_turns(
+        hello, kept, not_modified, shelved, drawn = taking_turns(
             lambda: fire(bare, get("/")),
             lambda: fire(stack.port, get(PATH)),
             lambda: fire(stack.port, revalidation, 304),
-            lambda: _drawn_anew(stack),
+            lambda: fire(unkept.port, get(PATH)),
+            lambda: _drawn_anew(unkept),
         )
-    yield compare("share card, from the shelf : hello", hello, kept, 0.4)
-    yield compare("share card, 304 : hello", hello, not_modified, 0.4)
-    yield compare("share card, drawn anew : from the shelf", kept, drawn, None)
+    yield compare("share card, cached : hello", hello, kept, 0.8)
+    yield compare("share card, 304 : hello", hello, not_modified, 0.8)
+    yield compare("share card, from its file : hello", hello, shelved, None)
+    yield compare("share card, drawn anew : from its file", shelved, drawn, None)
 
 
 def _drawn_anew(stack: Stack) -> Round:

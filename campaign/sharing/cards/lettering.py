@@ -88,10 +88,9 @@ def _width(run: _Run, size: int) -> float:
     return font(run.face, size).getlength(run.text, direction=run.direction, language=run.language)
 
 
-def _reach(run: _Run, size: int) -> tuple[float, float]:
-    """How far the ink reaches over and under the base line."""
-    box = font(run.face, size).getbbox(run.text, anchor="ls", direction=run.direction, language=run.language)
-    return -box[1], box[3]
+def _box(run: _Run, size: int) -> tuple[float, float, float, float]:
+    """Where its ink is, from where it begins on its base line: left, top, right, bottom."""
+    return font(run.face, size).getbbox(run.text, anchor="ls", direction=run.direction, language=run.language)
 
 
 def clean(text: str, language: str) -> str:
@@ -123,14 +122,25 @@ def measured(words: Words, loudness: float = 1) -> Ink:
     width, above, below = 0.0, 0.0, 0.0
     for run in _runs(words):
         size = run.size(MEASURED, loudness)
-        high, deep = _reach(run, size)
-        width, above, below = width + _width(run, size), max(above, high), max(below, deep)
+        _left, top, _right, bottom = _box(run, size)
+        width, above, below = width + _width(run, size), max(above, -top), max(below, bottom)
     return Ink(width, above, below)
 
 
 def width_of(words: Words, size: int, loudness: float = 1) -> float:
     """How wide a line is in a size, to the pixel: letters are not quite in proportion in all sizes."""
     return sum(_width(run, run.size(size, loudness)) for run in _runs(words))
+
+
+def overhang(words: Words, size: int, loudness: float = 1) -> float:
+    """How far the ink of a line reaches out beyond where it starts, in pixels; Nastaliq does."""
+    runs = _runs(words)
+    if not runs:
+        return 0
+    first = runs[-1] if words.direction == "rtl" else runs[0]
+    exact = first.size(size, loudness)
+    left, _top, right, _bottom = _box(first, exact)
+    return max(right - _width(first, exact) if words.direction == "rtl" else -left, 0)
 
 
 def draw_line(
