@@ -325,7 +325,9 @@ class SmtpSink:
     `reply_to_connection()`, `reply_to_sender(address)`, `reply_to_recipient(address)`, `reply_to_data(recipients)` and
     `reply_to_letter(received)` may be replaced: each returns a reply such as "451 4.3.0 later", or HANG_UP or STALL;
     the last also KEEP_AND_HANG_UP, the one before it also BREAK_OFF. A letter is kept if the reply begins with 2. They
-    run in the connections' threads. `latency`: seconds before each reply. `tls`: "" (smtp://), "starttls" or
+    run in the connections' threads. `latency`: seconds before each reply; replies to what came together go together
+    (RFC 2920, section 3.2). `pipelining`: whether that is offered. `takes_data_for_nobody`: ask for data though no
+    recipient was taken, as RFC 2920, section 3.1, warns of. `tls`: "" (smtp://), "starttls" or
     "implicit", with a certificate that nobody trusts unless told (SSL_CERT_FILE=sink.certificate).
     """
 
@@ -335,6 +337,8 @@ class SmtpSink:
         self.port = free_port()
         self.tls = tls
         self.latency = 0.0
+        self.pipelining = True
+        self.takes_data_for_nobody = False
         self.reply_to_connection: Callable[[], str] = lambda: "220 sink"
         self.reply_to_sender: Callable[[str], str] = lambda _address: "250 2.1.0 ok"
         self.reply_to_recipient: Callable[[str], str] = lambda _address: "250 2.1.5 ok"
@@ -454,7 +458,7 @@ class SmtpSink:
 
 
 class _Session:
-    """One connection: just as much of RFC 5321 as a sender needs, without pipelining."""
+    """One connection: just as much of RFC 5321 as a sender needs, with pipelining (RFC 2920)."""
 
     def __init__(self, sink: SmtpSink, connection: socket.socket, visit: Visit) -> None:
         self.sink = sink
@@ -462,6 +466,8 @@ class _Session:
         self.visit = visit
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        self.replies: list[str] = []
+        """Said when what came has been read: together with those to the commands that came with it."""
         self.is_secured = False
         self._reset()
 
@@ -484,6 +490,7 @@ class _Session:
     def _read_to(self, end: bytes) -> bytes:
         searched = 0
         while (place := self.buffer.find(end, searched)) < 0:
+            self._flush()
             searched = max(0, len(self.buffer) - len(end))
             data = self.connection.recv(65536)
             if not data:
@@ -496,12 +503,11 @@ class _Session:
     def _obey(self, line: bytes) -> None:
         match line[:4].upper():
             case b"EHLO":
-                offer = "250-STARTTLS\r\n" if self.sink.tls == "starttls" and not self.is_secured else ""
-                self._say(f"250-sink\r\n{offer}250 8BITMIME")
+                offers = ["PIPELINING"] * self.sink.pipelining
+                offers += ["STARTTLS"] * (self.sink.tls == "starttls" and not self.is_secured)
+                self._say("\r\n".join(["250-sink", *(f"250-{offer}" for offer in offers), "250 8BITMIME"]))
             case b"MAIL":
-                self._reset()
-                self.sender = _address(line)
-                self._say(self.sink.reply_to_sender(self.sender))
+                self._sender(_address(line))
             case b"RCPT":
                 self._recipient(_address(line))
             case b"DATA":
@@ -513,13 +519,23 @@ class _Session:
                 self._say("250 ok")
             case b"STAR" if self.sink.tls == "starttls":
                 self._say("220 ready")
+                self._flush()
                 self._secure()
             case b"QUIT":
                 self._say("221 bye")
             case _:
                 self._say("502 5.5.1 not here")
 
+    def _sender(self, address: str) -> None:
+        self._reset()
+        answer = self.sink.reply_to_sender(address)
+        self.sender = address if answer.startswith("2") else None
+        self._say(answer)
+
     def _recipient(self, address: str) -> None:
+        if self.sender is None:
+            self._say("503 5.5.1 no sender")
+            return
         answer = self.sink.reply_to_recipient(address)
         if answer.startswith("2"):
             self.recipients.append(address)
@@ -527,41 +543,60 @@ class _Session:
 
     def _data(self) -> None:
         if not self.recipients:
-            self._say("503 5.5.1 no recipient")
+            self._data_for_nobody()
             return
         answer = self.sink.reply_to_data(tuple(self.recipients))
         self._say(GO_ON if answer == BREAK_OFF else answer)
         if not answer.startswith(GO_ON):
             self._go_no_further(answer)
             return
-        self.buffer[:0] = b"\r\n"  # so that the end of an empty letter is found, too
-        content = self._read_to(b"\r\n.\r\n") + b"\r\n"
-        content = content.replace(b"\r\n..", b"\r\n.").removeprefix(b"\r\n")  # RFC 5321, section 4.5.2
-        received = Received(self.sender, tuple(self.recipients), content, visit=self.visit.number)
+        content = self._content()
+        received = Received(str(self.sender), tuple(self.recipients), content, visit=self.visit.number)
         self._reset()
         self._say(self.sink.take(received))
+
+    def _data_for_nobody(self) -> None:
+        if not self.sink.takes_data_for_nobody:
+            self._say("503 5.5.1 no recipient")
+            return
+        self._say(GO_ON)
+        assert self._content() == b"", "somebody sent a letter to nobody"
+        self._reset()
+        self._say("554 5.5.1 no recipient")
+
+    def _content(self) -> bytes:
+        """Read a letter's data (RFC 5321, section 4.5.2)."""
+        self.buffer[:0] = b"\r\n"  # so that the end of an empty letter is found, too
+        content = self._read_to(b"\r\n.\r\n") + b"\r\n"
+        return content.replace(b"\r\n..", b"\r\n.").removeprefix(b"\r\n")
 
     def _go_no_further(self, answer: str) -> None:
         """No data is taken, or only the beginning of it."""
         self._reset()
         if answer == BREAK_OFF:
+            self._flush()
             self.connection.recv(100)
             raise ConnectionAbortedError
 
     def _reset(self) -> None:
-        self.sender = ""
+        self.sender: str | None = None
         self.recipients: list[str] = []
 
     def _say(self, answer: str) -> None:
-        """Say a reply; or hang up, or leave the other side waiting."""
-        if answer == HANG_UP:
+        """Say a reply when all is read that came; or hang up, or leave the other side waiting, at once."""
+        if answer not in (HANG_UP, STALL):
+            self.replies.append(answer)
+        if answer.startswith((HANG_UP, STALL, "221", "421")):
+            self._flush()
+            if answer == STALL:
+                self.sink.stopping.wait()
             raise ConnectionAbortedError
-        if answer == STALL or self.sink.latency:
-            self.sink.stopping.wait(None if answer == STALL else self.sink.latency)
-        if answer != STALL:
-            self.connection.sendall(f"{answer}\r\n".encode())
-        if answer.startswith((STALL, "221", "421")):
-            raise ConnectionAbortedError
+
+    def _flush(self) -> None:
+        if self.replies:
+            self.sink.stopping.wait(self.sink.latency) if self.sink.latency else None
+            self.connection.sendall("".join(f"{reply}\r\n" for reply in self.replies).encode())
+            self.replies.clear()
 
     def _secure(self) -> None:
         assert self.sink.context is not None

@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from tests.servers import ACCEPT, BREAK_OFF, GO_ON, HANG_UP, KEEP_AND_HANG_UP, Received, SmtpSink
 
-STEPS = 5
-"""Replies that a letter takes, with the one to RSET or to a new connection; each waits for the sink's latency."""
+STEPS = 2
+"""How often a letter waits for the sink's latency: for the replies to its envelope, and for that to its data."""
 
 
 class Fault(StrEnum):

@@ -11,7 +11,8 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from campaign.mailing.relay import PreparedMessage, RelayConnection, TooLate
+from campaign.mailing.relay import PreparedMessage, RelayConnection
+from campaign.mailing.smtp import TooLate
 
 IDLE_SECONDS = 5.0
 """A connection that carries nothing for so long is closed."""

@@ -1,21 +1,17 @@
 """The connection to the mail relay: Flask-Mail's, with timeouts, verified TLS and prebuilt letters."""
 
 import smtplib
+import socket
 import ssl
-import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from flask_mail import Connection, Mail, Message
 
 from campaign.config import Config
+from campaign.mailing.smtp import PlainSMTP, WrappedSMTP
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer as Buffer
-
-GO_ON = 354
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -39,34 +35,6 @@ class PreparedMessage(Message):
     def as_bytes(self) -> bytes:
         """The letter as it goes over the wire."""
         return self._content
-
-
-class TooLate(Exception):
-    """The time of a letter was over before its data went out."""
-
-
-class _PlainSMTP(smtplib.SMTP):
-    """Knows whether the relay still owes the reply to a message's data: if it is lost then, nobody can tell."""
-
-    is_reply_owed = False
-    until = float("inf")
-    """No data goes out later than this (monotonic seconds): a process that was stopped for long must not go on."""
-
-    def data(self, msg: "Buffer | str") -> tuple[int, bytes]:
-        """Send the data of a message; raises TooLate."""
-        if time.monotonic() > self.until:
-            raise TooLate
-        return super().data(msg)
-
-    def getreply(self) -> tuple[int, bytes]:
-        """Read a reply: after 354 the data goes out, and the reply to it is owed (RFC 5321, section 4.2.5)."""
-        reply = super().getreply()
-        self.is_reply_owed = reply[0] == GO_ON
-        return reply
-
-
-class _WrappedSMTP(_PlainSMTP, smtplib.SMTP_SSL):
-    """The same inside TLS from the first byte (RFC 8314)."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +69,25 @@ class Relay:
 class RelayConnection(Connection):
     """One connection to the relay. Raises smtplib.SMTPException and OSError."""
 
-    host: _PlainSMTP | _WrappedSMTP | None
+    host: PlainSMTP | WrappedSMTP | None
 
     def __init__(self, mail: Mail, relay: Relay) -> None:
         super().__init__(mail)
         self.relay = relay
         self.until = float("inf")
 
-    def configure_host(self) -> _PlainSMTP | _WrappedSMTP:
+    def configure_host(self) -> PlainSMTP | WrappedSMTP:
         """Connect, secured as the relay's scheme says: an unknown certificate is refused."""
         relay = self.relay
-        host: _PlainSMTP | _WrappedSMTP
+        host: PlainSMTP | WrappedSMTP
         if relay.scheme == "smtps":
             trusted = ssl.create_default_context()
-            host = _WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
+            host = WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
         else:
-            host = _PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
+            host = PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
         try:
+            if host.sock is not None:
+                host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is written is whole
             if relay.scheme == "smtp+starttls":
                 host.starttls(context=ssl.create_default_context())
             if relay.username and relay.password:
@@ -145,9 +115,8 @@ class RelayConnection(Connection):
         if self.host is None:
             raise smtplib.SMTPServerDisconnected
         self.host.until = self.until
-        self.host.sendmail(
-            str(envelope_from or message.sender), [str(one) for one in message.recipients], message.as_bytes()
-        )
+        [recipient] = message.recipients
+        self.host.deliver(str(envelope_from or message.sender), str(recipient), message.as_bytes())
 
     @property
     def is_reply_owed(self) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from email.utils import parseaddr
 
 from campaign.config import Config
 from campaign.opening import Keyring
@@ -28,7 +29,7 @@ class ReturnAddresses:
 
     def __init__(self, config: Config, keys: Keyring) -> None:
         self.keys = keys
-        self.sender = config.mail_from
+        self.sender = parseaddr(config.mail_from)[1]
         self.local, _at, self.domain = config.bounce_address.partition("@")
         self._ours = re.compile(rf"({re.escape(self.local)}|{LEAVING})\+([^@]*)@{re.escape(self.domain)}")
 
