@@ -39,7 +39,9 @@ def shots(page: Page, taller: int = 1) -> Iterator[Image.Image]:
         page.set_viewport_size(ViewportSize(width=width, height=800))
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         height = min(most, page.evaluate("document.documentElement.scrollHeight"))
-        picture = page.screenshot(type="jpeg", quality=92, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
+        picture = page.screenshot(
+            type="jpeg", quality=92, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height}
+        )
         yield Image.open(BytesIO(picture)).convert("RGB")
 
 
