@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from benchmarks.cards import share_cards
 from benchmarks.console import console_pages
 from benchmarks.figures import Figure, table
 from benchmarks.mailing import mailings
@@ -16,6 +17,7 @@ PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "cached": cached_pages,
     "uncached": uncached_pages,
     "million": full_pages,
+    "cards": share_cards,
     "signing": signing,
     "mailing": mailings,
     "posting": million,

@@ -40,6 +40,7 @@ from campaign.statements import console as moderation
 from campaign.statements import views as statements
 from campaign.timeline import progress as update_progress
 from campaign.timeline import views as timeline
+from campaign.timeline.digest import console as weeks_console
 from campaign.watching import views as watching
 from campaign.web import init_web
 from campaign.webhooks import console as webhooks
@@ -51,8 +52,8 @@ ROOMS = (
 )  # fmt: skip
 
 CONSOLE = (
-    members, campaigns_console, people_console, signing_console, moderation, update_progress, delivery, pages_console,
-    webhooks, style_console,
+    members, campaigns_console, people_console, signing_console, moderation, update_progress, weeks_console, delivery,
+    pages_console, webhooks, style_console,
 )  # fmt: skip
 """The modules that add their pages to the console."""
 

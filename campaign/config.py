@@ -160,8 +160,8 @@ def _check_loopback(is_open: bool, is_demo: bool) -> None:
     """Organizers of a real installation must not reach what listens on its machine."""
     if is_open and not is_demo:
         raise Misconfigured(
-            "CAMPAIGN_WEBHOOKS_LOOPBACK is yes, which does not fit: only a demonstration (CAMPAIGN_DEMO=yes) may send "
-            "webhooks to its own machine. Leave it out."
+            "CAMPAIGN_WEBHOOKS_LOOPBACK is 'yes', which does not fit. Give no, or leave it out: only a demonstration "
+            "(CAMPAIGN_DEMO=yes) may send webhooks to its own machine."
         )
 
 

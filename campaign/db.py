@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Engine, Index, MetaData, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -90,6 +91,11 @@ def init_db(app: Flask, config: Config) -> None:
 def is_sqlite() -> bool:
     """Whether the present app's database is SQLite."""
     return db.engine.dialect.name == "sqlite"
+
+
+def insert(model: type):  # type: ignore[no-untyped-def]
+    """INSERT with ON CONFLICT, which both databases spell alike."""
+    return sqlite.insert(model) if is_sqlite() else postgresql.insert(model)
 
 
 @event.listens_for(Engine, "connect")

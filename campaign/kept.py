@@ -1,4 +1,4 @@
-"""Counts over very many rows, kept for some seconds: whoever looks again and again does not count each time."""
+"""Counts over very many rows, kept for a while: whoever looks again and again does not count each time."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -14,6 +14,9 @@ MANY = 50_000
 
 SECONDS = 5.0
 
+IDLE = 20
+"""What nobody waits for is kept for so many times as long as the counting took."""
+
 T = TypeVar("T")
 
 _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[float, object]]] = WeakKeyDictionary()
@@ -21,13 +24,24 @@ _kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[float, object]]] = WeakKey
 
 def kept(key: Hashable, count: Callable[[], T], rows: Callable[[T], int]) -> T:
     """What was counted under this key in the last seconds by this process, or a new count; `rows`: how many it saw."""
-    present, known = time.monotonic(), _kept.setdefault(db.engine, {})
-    until, value = known.get(key, (present, None))
-    if until > present:
+    return _look(db.engine, key, count, lambda counted, _took: SECONDS if rows(counted) >= MANY else 0)
+
+
+def seldom(engine: Engine, key: Hashable, count: Callable[[], T]) -> T:
+    """The same for whoever looks for ever, and needs no app: so that counting takes a twentieth of the time."""
+    return _look(engine, key, count, lambda _counted, took: IDLE * took)
+
+
+def _look(engine: Engine, key: Hashable, count: Callable[[], T], lasts: Callable[[T, float], float]) -> T:
+    """`lasts`: for how many seconds a count is good, which took so many."""
+    began, known = time.monotonic(), _kept.setdefault(engine, {})
+    until, value = known.get(key, (began, None))
+    if until > began:
         return cast("T", value)
     counted = count()
-    for old in [one for one, (end, _value) in known.items() if end <= present]:
+    ended = time.monotonic()
+    for old in [one for one, (end, _value) in list(known.items()) if end <= ended]:
         known.pop(old, None)
-    if rows(counted) >= MANY:
-        known[key] = time.monotonic() + SECONDS, counted
+    if seconds := lasts(counted, ended - began):
+        known[key] = ended + seconds, counted
     return counted

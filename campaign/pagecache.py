@@ -103,7 +103,8 @@ class _Page:
         if _has(environ.get("HTTP_IF_NONE_MATCH", ""), self.etag):
             start_response("304 NOT MODIFIED", [pair for pair in self.headers if pair[0] not in _OF_A_BODY])
             return [b""]
-        headers, body = self._as(_coding(environ.get("HTTP_ACCEPT_ENCODING", "")))
+        is_picture = dict(self.headers).get("Content-Type", "").startswith("image/")  # as small as it gets
+        headers, body = self._as("" if is_picture else _coding(environ.get("HTTP_ACCEPT_ENCODING", "")))
         start_response("200 OK", headers)
         return [body if environ["REQUEST_METHOD"] == "GET" else b""]
 

@@ -17,11 +17,15 @@ Records = dict[tuple[str, str], list[str]]
 
 
 class NameServer:
-    """Answers over UDP from `records`: by (name, type) the data as a zone file has it. `rcode`: fail with this one."""
+    """Answers over UDP from `records`: by (name, type) the data as a zone file has it. `rcode`: fail with this one.
+
+    `failing`: names to fail for.
+    """
 
     def __init__(self, records: Records) -> None:
         self.records = records
         self.rcode: dns.rcode.Rcode | None = None
+        self.failing: set[str] = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((LOOPBACK, 0))
         self._thread = threading.Thread(target=self._run, name="names", daemon=True)
@@ -56,6 +60,8 @@ class NameServer:
         name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
         if self.rcode is not None:
             answer.set_rcode(self.rcode)
+        elif name in self.failing:
+            answer.set_rcode(dns.rcode.SERVFAIL)
         elif (name, kind) in self.records:
             answer.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", kind, self.records[name, kind]))
         elif not any(known == name for known, _kind in self.records):

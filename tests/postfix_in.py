@@ -13,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.servers import LOOPBACK, free_port, living_processes, until
+from tests.servers import LOOPBACK, Missing, free_port, living_processes, until
 from tests.stack import ROOT
 
 MANUAL = ROOT / "docs" / "operator.md"
 FILE = re.compile(r"^`(/etc/(?:postfix|opendkim)[\w./]*)`[^\n]*:\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOMAIN, SELECTOR = "campaign.example.org", "2026"
+PACKAGES = {"postfix": "postfix", "opendkim": "opendkim", "opendkim-tools": "opendkim-genkey"}
 PROGRAMS = {"PATH": f"/usr/sbin:/sbin:{os.environ['PATH']}"}
 
 
@@ -35,12 +36,13 @@ def documented_command(beginning: str) -> list[str]:
 
 
 class SigningPostfix:
-    """Takes letters at `url`, has them signed, and relays them to `relay_port`. A context manager; needs root.
+    """Takes letters at `url`, has them signed, and relays them to `relay_port`. A context manager; raises Missing.
 
     `replaced`: pieces of the manual's files and what stands there instead, to see what then goes wrong.
     """
 
     def __init__(self, relay_port: int, replaced: Mapping[str, str] | None = None) -> None:
+        _see_that_it_starts()
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self.folder.chmod(0o755)  # Postfix's and OpenDKIM's own users look in
         self.port, self.signer_port = free_port(), free_port()
@@ -142,6 +144,17 @@ class SigningPostfix:
         command = ["postfix", "-c", str(self.folder / "etc/postfix"), *arguments]
         done = subprocess.run(command, env=PROGRAMS, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr + self.log
+
+
+def _see_that_it_starts() -> None:
+    """Raise Missing, with the command that helps."""
+    missing = [package for package, program in PACKAGES.items() if not shutil.which(program, path=PROGRAMS["PATH"])]
+    if missing:
+        command = f"sudo apt-get install --yes --no-install-recommends {' '.join(missing)}"
+        raise Missing(f"{' and '.join(missing)} not installed: `{command}`")
+    if os.geteuid() != 0:
+        command = "sudo .venv/bin/python -m pytest tests/test_postfix.py"
+        raise Missing(f"Postfix is started by root alone: `{command}`")
 
 
 def _listens(port: int) -> bool:

@@ -23,7 +23,7 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.importing import read_update
 from campaign.links import UNSUBSCRIBE, link_signer
-from campaign.mailing import operations
+from campaign.mailing import operations, posting
 from campaign.mailing.models import Delivery, Mailing, MailingState, News, Reader
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
@@ -268,7 +268,7 @@ class Storm:
     def _posting_again(self) -> bool:
         mailing = self._mailing()
         try:
-            operations.post(mailing.campaign_id, mailing.update_id, is_status=mailing.is_status, now=clock.now())
+            posting.post(mailing.campaign_id, mailing.update_id, is_status=mailing.is_status, now=clock.now())
             db.session.commit()
         except IntegrityError:
             db.session.rollback()
@@ -305,7 +305,7 @@ class Storm:
                 for mailing in mailings:
                     if mailing.state == MailingState.PAUSED:
                         self.tally.resumed += 1
-                        operations.resume(mailing)
+                        posting.resume(mailing)
                 is_done = all(mailing.state == MailingState.DONE for mailing in mailings)
                 db.session.commit()
                 return is_done

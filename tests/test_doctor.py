@@ -24,7 +24,7 @@ from campaign import clock
 from campaign.cli import main
 from campaign.config import SETTINGS_FILE, Config
 from campaign.db import db
-from campaign.doctor import database, machine, names, relay
+from campaign.doctor import asking, database, machine, names, relay
 from campaign.doctor.findings import Finding, Verdict, examine
 from campaign.mailing.models import Delivery
 from campaign.mailing.relay import RelayConnection
@@ -420,15 +420,105 @@ def test_names_and_their_kin(installation: Stack, dns_server: NameServer, monkey
     said = [finding.sentence for finding in names.check_names(returned, dns_server.address, "s1")]
     assert f"letters.{DOMAIN} has no SPF record." in said
     assert any(f"letters.{DOMAIN} takes no mail" in sentence for sentence in said)
-    resolver = names.Names(dns_server.address)
+    resolver = asking.Names(dns_server.address)
     news = f"news.{DOMAIN}"
 
     def aligned(envelope: str, *, is_strict: bool) -> str:
-        return names._alignment(resolver, news, envelope, is_strict=is_strict).verdict
+        return names._alignment(news, envelope, is_strict=is_strict).verdict
 
     assert names._policy(resolver, news) == (DOMAIN, {"v": "DMARC1", "p": "reject", "rua": f"mailto:you@{DOMAIN}"})
     assert aligned(news, is_strict=True) == aligned(f"bounce.{DOMAIN}", is_strict=False) == "good"
     assert aligned(f"bounce.{DOMAIN}", is_strict=True) == aligned("provider.example", is_strict=False) == "note"
+
+
+def spf(*terms: str) -> str:
+    """An SPF record as a zone file has it."""
+    return f'"v=spf1 {" ".join(terms)} -all"'
+
+
+TEN = [f"a:h{number}.example" for number in range(10)]
+SPF = [
+    ([*TEN, "ip4:192.0.2.0/24", "ip6:2001:db8::/32"], "good", "10 of 10"),
+    ([*TEN, "exists:%{i}.example"], "wrong", "more than 10 look-ups"),
+    (["include:ten.example", "mx"], "wrong", "more than 10 look-ups"),
+    (["include:ten.example"], "wrong", "more than 10 look-ups"),
+    ([f"include:{DOMAIN}"], "wrong", "more than 10 look-ups"),
+    (["include:five.example", "a:h1.example"], "good", "7 of 10"),
+    (["redirect=five.example"], "good", "0 of 10"),  # what stands beside "all" is left out
+    (["a:no.example", "a:nor.example"], "good", "2 of 10"),
+    (["a:no.example", "a:nor.example", "exists:never.example"], "wrong", "not there (no.example"),
+    (["mx:crowd.example"], "wrong", "leads to 11 hosts"),
+    (["mx:none.example", "a"], "good", "2 of 10"),
+    (["include:no.example"], "wrong", "no.example, which it names, has no SPF record"),
+    (["include:two.example"], "wrong", "has 2 SPF records"),
+    (["include:a..b"], "wrong", "has no SPF record"),
+    (["ipv4:192.0.2.1"], "wrong", "nobody understands 'ipv4:192.0.2.1'"),
+    (["ptr", "ra=you", "exp=why.example"], "good", "1 of 10"),
+]
+
+
+@pytest.mark.parametrize(("terms", "verdict", "words"), SPF, ids=lambda case: str(case)[:24])
+@one_database
+def test_spf_is_followed(
+    installation: Stack, dns_server: NameServer, terms: list[str], verdict: str, words: str
+) -> None:
+    """To its end, as RFC 7208, section 4.6.4, has it counted."""
+    hosts = {(f"h{number}.example", "A"): [LOOPBACK] for number in range(11)}
+    dns_server.records |= hosts | {
+        (DOMAIN, "TXT"): [spf(*terms)],
+        ("ten.example", "TXT"): [spf(*TEN)],
+        ("five.example", "TXT"): [spf(*TEN[:5])],
+        ("two.example", "TXT"): [spf("mx"), spf("a")],
+        ("crowd.example", "MX"): [f"10 {name}." for name, _kind in hosts],
+    }
+    found = names.check_names(config_of(installation), dns_server.address, "s1")
+    [said] = [finding for finding in found if " SPF record" in finding.sentence]
+    assert (said.verdict, words in said.sentence) == (verdict, True), said
+
+
+@one_database
+def test_spf_leads_on(installation: Stack, dns_server: NameServer) -> None:
+    """A record that is another domain's, and one whose name nobody can look up now."""
+    dns_server.records |= {(DOMAIN, "TXT"): ['"v=spf1 redirect=five.example"'], ("five.example", "TXT"): [spf("mx")]}
+    assert_well(names.check_names(config_of(installation), dns_server.address, "s1"))
+    dns_server.failing = {"five.example"}
+    said = only("note", names.check_names(config_of(installation), dns_server.address, "s1"))
+    assert "DNS knows nothing now" in said.sentence
+
+
+@one_database
+def test_names_of_campaigns_of_their_own(installation: Stack, dns_server: NameServer) -> None:
+    """The domain of each campaign's sender is looked up as that of the others is."""
+    letters = f"letters.{DOMAIN}"
+    config = config_of(installation, MAIL_FROM_CAMPAIGN=f"{{slug}}@{letters}")
+
+    def looked_up() -> Iterator[Finding]:
+        return names.check_names(config, dns_server.address, "s1")
+
+    found = [one for one in looked_up() if one.verdict is not Verdict.GOOD]
+    assert [one.verdict.value for one in found] == ["note", "wrong", "note"]
+    for words, finding in zip(("has no SPF record", "takes no mail", "has no DKIM key of its own"), found, strict=True):
+        assert f"{letters} {words}" in finding.sentence
+    strict = {(f"_dmarc.{letters}", "TXT"): ['"v=DMARC1; p=reject; adkim=s"'], (letters, "MX"): ["10 mail.example."]}
+    dns_server.records |= strict | {(letters, "TXT"): [spf("mx:b.example")]}
+    assert f"no DKIM key at s1._domainkey.{letters}" in only("wrong", looked_up()).sentence
+    dns_server.records |= {
+        (f"s1._domainkey.{letters}", "TXT"): [GOOD_KEY],
+        (letters, "TXT"): [spf("include:no.example")],
+    }
+    assert f"of {letters} counts as broken" in only("wrong", looked_up()).sentence
+    dns_server.records[letters, "TXT"] = [spf("mx")]
+    assert_well(looked_up())
+
+
+@one_database
+def test_a_demonstration_needs_no_names(installation: Stack, dns_server: NameServer) -> None:
+    """On this machine; one that the world can reach does."""
+    dns_server.records.clear()
+    demo = config_of(installation, DEMO="yes", PUBLIC_URL="http://localhost:5000")
+    assert_well(names.check_names(demo, dns_server.address, ""))
+    said = [one.verdict for one in names.check_names(config_of(installation, DEMO="yes"), dns_server.address, "")]
+    assert Verdict.WRONG in said
 
 
 @one_database
@@ -437,7 +527,7 @@ def test_names_where_nobody_answers(
 ) -> None:
     """No answer, or a server that fails: a note, and no more; without a selector there is a note, too."""
     config = config_of(installation)
-    monkeypatch.setattr(names, "SECONDS", 0.2)
+    monkeypatch.setattr(asking, "SECONDS", 0.2)
     silent: Any = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with silent:
         silent.bind((LOOPBACK, 0))

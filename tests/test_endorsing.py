@@ -254,7 +254,7 @@ def test_taking_back_and_erasing(house: Endorsing) -> None:
     assert house.client.get(place).status_code == NOT_FOUND
     assert "Other Union" in house.client.get(PAGE).text
     house.client.post(house.letters("other@union.example")[-1].link("/yours/"), data={"action": "erase"})
-    assert "Other" not in house.everywhere() + rows()
+    assert "Other Union" not in house.everywhere() + rows()
     assert db.session.scalars(select(Endorsement)).all() == []
 
 

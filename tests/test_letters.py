@@ -41,7 +41,7 @@ from campaign.mailing.letters import (
     from_name,
 )
 from campaign.mailing.models import Reader
-from campaign.mailing.operations import post_digest
+from campaign.mailing.posting import post_digest
 from campaign.mailing.queries import digest_of
 from campaign.organizers.models import Approval, Organizer
 from campaign.organizers.operations import Wish, ask_second

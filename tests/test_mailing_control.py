@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import event, text
@@ -13,7 +14,8 @@ from campaign.db import db
 from campaign.errors import Refusal
 from campaign.mailing import sending, tasks
 from campaign.mailing.models import Delivery, Mailing, Reader
-from campaign.mailing.operations import forget_reader, pause, resume, retry_failed, stop
+from campaign.mailing.operations import forget_reader
+from campaign.mailing.posting import pause, post_digest, resume, retry_failed, stop
 from campaign.mailing.queries import failures, letters_a_minute, mailing_progress, wishes
 from campaign.organizers.models import AuditEntry, Role
 from campaign.timeline.models import Update
@@ -26,6 +28,7 @@ from tests.test_sending import Post, post, refuse
 __all__ = ["campaign", "post", "seat"]
 
 one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+FORBIDDEN, NOT_FOUND = 403, 404
 ADDRESSES = [f"reader{number}@example.org" for number in range(6)]
 
 
@@ -224,6 +227,52 @@ def test_letters_are_watched_paused_and_stopped_in_the_console(
 
 
 @one_database
+def test_the_letters_of_a_week_are_paused_and_stopped_in_the_console(
+    seat: Callable[..., Desk], post: Post, campaign: Campaign
+) -> None:
+    """Where the updates are listed, by those who publish, each act in the log; no other campaign's week is reached."""
+    for reader in post.readers(campaign, *ADDRESSES):
+        reader.news = "weekly"
+    update = post.tell(campaign).update_id
+    monday = date(2024, 2, 26)
+    post_digest(campaign.id, monday, {update: False}, clock.now())
+    post.work()
+    desk = seat()
+
+    def act(name: str, week: object = monday, **typed: str) -> TestResponse:
+        return desk.post(f"/weeks/{week}/{name}", **typed)
+
+    assert len(post.sent) == 6
+    assert f"/weeks/{monday}/" not in desk.get("/"), "there is nothing left to do"
+    assert act("retry").status_code == UNPROCESSABLE
+    next_week = monday + timedelta(weeks=1)
+    post_digest(campaign.id, next_week, {update: True}, clock.now())
+    db.session.commit()
+    with post.worker.app.app_context():
+        post.worker.runs()["mailings"]()
+    assert f"/weeks/{next_week}/pause" in desk.get("/")
+    assert act("pause", next_week).status_code == SEE_OTHER
+    post.work()
+    assert len(post.sent) == 6
+    page = desk.get("/")
+    assert "Somebody paused it" in page
+    assert f"/weeks/{next_week}/resume" in page
+    assert act("resume", next_week).status_code == SEE_OTHER
+    assert act("stop", next_week, word="no").status_code == UNPROCESSABLE
+    assert "6 letters are not sent yet" in desk.get(f"/weeks/{next_week}/stop")
+    assert act("stop", next_week, word="stop").status_code == SEE_OTHER
+    post.work()
+    assert len(post.sent) == 6
+    acts = [(entry.act, entry.details) for entry in db.session.query(AuditEntry).order_by(AuditEntry.id)]
+    named = {"week": str(next_week)}
+    assert acts[-3:] == [(f"mailing.{done}", named) for done in ("paused", "resumed", "stopped")]
+    for week in ("2024-03-05", "yesterday", "0"):
+        assert act("pause", week).status_code == NOT_FOUND
+    assert seat(Role.TRANSLATOR).post(f"/weeks/{next_week}/pause").status_code == FORBIDDEN
+    assert "/weeks/" not in seat(Role.TRANSLATOR).get("/")
+
+
+@one_database
 def test_a_refusal_by_policy_is_told_in_a_sentence(seat: Callable[..., Desk], post: Post, campaign: Campaign) -> None:
     """Why the mailing paused itself, and whom to tell."""
     told(post, campaign)
@@ -248,5 +297,7 @@ def test_an_organizer_of_another_campaign_sees_nothing(organizers: Organizers, p
     own = post.campaign()
     db.session.commit()
     desk = Desk(organizers.as_role(Role.OWNER, own.id), own)
-    for page in ("/1/", "/1/progress", "/1/stop"):
+    post_digest(campaign.id, date(2024, 2, 26), {1: False}, clock.now())
+    db.session.commit()
+    for page in ("/1/", "/1/progress", "/1/stop", "/weeks/2024-02-26/stop"):
         assert desk.client.get(desk.base + page).status_code == 404

@@ -14,13 +14,11 @@ from campaign import clock
 from campaign.importing import import_campaign
 from campaign.timeline.operations import UpdateDraft, add_update, publish
 from tests.letters_in import read
-from tests.postfix_in import DOMAIN, SELECTOR, SigningPostfix, documented
-from tests.servers import Received, SmtpSink, living_processes
+from tests.postfix_in import DOMAIN, PROGRAMS, SELECTOR, SigningPostfix, documented
+from tests.servers import Missing, Received, SmtpSink, living_processes
 from tests.stack import Stack
 from tests.test_sending import Post, working
 from tests.test_state_machine import FACTS
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="Postfix is started by root alone")
 
 one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -125,6 +123,19 @@ def test_without_the_manuals_line_one_click_is_not_covered(
         post.work()
         [received] = sink.wait_for(1, 60)
     assert "list-unsubscribe-post" not in signed_headers(received)
+
+
+@pytest.mark.parametrize("user", ["somebody", "somebody without Postfix"])
+def test_whoever_cannot_start_it_is_told(monkeypatch: pytest.MonkeyPatch, sink: SmtpSink, user: str) -> None:
+    """Nothing is left out in silence: without root, or without the programs, these tests fail and name the command."""
+    if user == "somebody":
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        words = "sudo .venv/bin/python -m pytest tests/test_postfix.py"
+    else:
+        monkeypatch.setitem(PROGRAMS, "PATH", "/nowhere")
+        words = "sudo apt-get install --yes --no-install-recommends postfix opendkim opendkim-tools"
+    with pytest.raises(Missing, match=re.escape(words)):
+        SigningPostfix(sink.port)
 
 
 def test_postfix_is_gone_afterwards(sink: SmtpSink) -> None:

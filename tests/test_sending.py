@@ -25,8 +25,10 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.importing import import_campaign
 from campaign.mailing import sending
+from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import Delivery, Mailing, Reader, Suppression
-from campaign.mailing.operations import Addressee, Outcome, find_or_add_reader, pause, resume
+from campaign.mailing.operations import Addressee, find_or_add_reader
+from campaign.mailing.posting import pause, resume
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 from campaign.signing.operations import erase

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha3_256
 from http import HTTPStatus
+from io import BytesIO
 from itertools import product
 from threading import Thread
 from typing import Any
@@ -21,6 +22,7 @@ import feedparser
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
@@ -262,7 +264,16 @@ def tags(text: str, tag: str, by: str, value: str) -> dict[str, str]:
     return {each[by]: html.unescape(each[value]) for each in found if by in each and value in each}
 
 
-PUBLIC_PAGES = ["", "{0}/", "{0}/timeline/", "{0}/timeline/1/", "{0}/statements/", "{0}/endorsements/", "{0}/follow"]
+PUBLIC_PAGES = [
+    "",
+    "safety/",
+    "{0}/",
+    "{0}/timeline/",
+    "{0}/timeline/1/",
+    "{0}/statements/",
+    "{0}/endorsements/",
+    "{0}/follow",
+]
 
 
 @one_database
@@ -275,6 +286,7 @@ def test_a_public_page_says_where_it_is_in_each_language(stack: Stack, client: F
         assert tags(page, "link", "rel", "href")["canonical"] == f"{url}/{locale}/{path}"
         places = tags(page, "link", "hreflang", "href")
         by_default = f"{url}/en/{path}" if path else f"{url}/"
+        assert page.count('name="description"') == page.count("<title>") == 1
         assert places == {code: f"{url}/{code}/{path}" for code in LOCALES} | {"x-default": by_default}
         names, og = tags(page, "meta", "name", "content"), tags(page, "meta", "property", "content")
         assert (bool(names["description"]), "robots" in names) == (True, False)
@@ -328,6 +340,30 @@ def test_machines_read_what_the_page_is_about(stack: Stack, client: FlaskClient)
 
 
 @one_database
+def test_the_page_shows_its_card_where_it_is_passed_on(stack: Stack, client: FlaskClient) -> None:
+    """The picture that Open Graph, X and schema.org name is there, in the page's language, and as large as they say."""
+    page = client.get(f"/ur/{SLUG}/").text
+    og = tags(page, "meta", "property", "content")
+    assert og["og:image"] == client.application.config["PUBLIC_URL"] + f"/ur/{SLUG}/card.png"
+    assert f'"image": "{og["og:image"]}"' in page
+    assert (og["og:image:alt"], og["og:type"]) == ("رہا کرو", "article")
+    assert tags(page, "meta", "name", "content")["twitter:card"] == "summary_large_image"
+    with Image.open(BytesIO(client.get(og["og:image"]).data)) as picture:
+        assert picture.size == (int(og["og:image:width"]), int(og["og:image:height"]))
+    assert f'href="/ur/{SLUG}/poster"' in page
+
+
+@one_database
+def test_the_page_leads_to_the_frame_by_oembed(stack: Stack, client: FlaskClient) -> None:
+    """Who pastes its address into a page of theirs gets the frame, in the same language."""
+    found = tags(client.get(f"/ur/{SLUG}/").text, "link", "type", "href")["application/json+oembed"]
+    frame = re.search(r'<iframe src="([^"]+)"', client.get(found).json["html"])
+    assert frame is not None
+    assert frame[1] == client.application.config["PUBLIC_URL"] + f"/ur/{SLUG}/embed"
+    assert client.get(frame[1]).status_code == HTTPStatus.OK
+
+
+@one_database
 def test_what_is_passed_on_carries_the_words_and_no_mark(stack: Stack, client: FlaskClient) -> None:
     """Title, hashtag and address in each link, as typed, in the page's language; nothing that says who passed it on."""
     page = html.unescape(client.get(f"/ur/{SLUG}/").text)
@@ -363,12 +399,13 @@ def test_the_sitemap_holds_what_is_public(stack: Stack, client: FlaskClient) -> 
     urls = ElementTree.fromstring(answer.data).findall("s:url", space)  # noqa: S314 - our own
     base = client.application.config["PUBLIC_URL"]
     places = {url.findtext("s:loc", "", space): url for url in urls}
-    assert set(places) == {f"{base}/{code}/{path}" for code, path in product(LOCALES, ("", f"{SLUG}/"))}
+    assert set(places) == {f"{base}/{code}/{path}" for code, path in product(LOCALES, ("", "safety/", f"{SLUG}/"))}
     for place, url in places.items():
         links = {link.get("hreflang"): link.get("href") for link in url.findall("x:link", space)}
         assert set(links) == {*LOCALES, "x-default"}
         assert place in links.values()
-        assert url.findtext("s:lastmod", "", space) == moment.isoformat(timespec="seconds")
+        changed = "" if "/safety/" in place else moment.isoformat(timespec="seconds")
+        assert url.findtext("s:lastmod", "", space) == changed
 
 
 @one_database

@@ -14,15 +14,17 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, event, text
 
-from campaign import clock
+from campaign import clock, kept
 from campaign.app import create_app
 from campaign.config import Config
 from campaign.db import db
+from campaign.mailing.claiming import Lease, Outcome, claim, settle
 from campaign.mailing.models import Delivery, DeliveryState, Mailing
-from campaign.mailing.operations import Lease, Outcome, claim, pause, settle, suppress
+from campaign.mailing.operations import suppress
+from campaign.mailing.posting import pause
 from campaign.opening import Keyring
 from campaign.signing.models import Intake
-from campaign.watching import metrics, queries, views
+from campaign.watching import queries, views
 from campaign.watching.metrics import Snapshot
 from campaign.watching.models import Heartbeat
 from campaign.watching.operations import SILENT_LASTS, Pulse, beat
@@ -214,7 +216,7 @@ def test_metrics_of_a_mailing_and_of_letters_that_were_asked_for(
     post: Post, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each lane and state, the open mailing, the lags, what is suppressed and who beats."""
-    monkeypatch.setattr(metrics, "IDLE", 0)  # nothing that was counted is kept
+    monkeypatch.setattr(kept, "IDLE", 0)  # nothing that was counted is kept
     campaign = post.campaign()
     post.readers(campaign, *(f"reader{number}@example.org" for number in range(6)))
     mailing = post.tell(campaign)

@@ -251,6 +251,7 @@ def test_an_update_is_told_signed_and_once(hooks: Hooks) -> None:
     assert update["statuses"] == [{"name": {"en": "Tariq Example"}, "status": "charged"}]
     assert (campaign["slug"], campaign["title"]["ur"], campaign["goal"]) == ("release-test", "رہا کرو", 100)
     assert campaign["url"]["en"] == f"{root}/en/release-test/"
+    assert hooks.app.test_client().get(campaign["document"]).json["slug"] == "release-test"
     assert b"Ada" not in request.body
     assert request.path == "/hook?key=unseen"
     assert request.headers["content-type"] == "application/json"

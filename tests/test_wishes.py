@@ -15,7 +15,8 @@ from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.db import db
 from campaign.mailing.models import REMIND_SIGNATURE, REMINDERS, Delivery, DigestEntry, Mailing, Reader
-from campaign.mailing.operations import Owed, owe_letter, pause, resume, retry_failed, stop, suppress
+from campaign.mailing.operations import Owed, owe_letter, suppress
+from campaign.mailing.posting import pause, resume, retry_failed, stop
 from campaign.mailing.queries import wishes
 from campaign.sealing import EmailAddress
 from campaign.signing.models import Signature

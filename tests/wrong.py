@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import update
 
 from campaign.db import db
-from campaign.mailing import operations, queries
+from campaign.mailing import claiming, queries
+from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import Delivery, DeliveryState
-from campaign.mailing.operations import Outcome
 
 
 def settles_nothing() -> None:
@@ -25,7 +25,7 @@ def settles_nothing() -> None:
 def settles_late() -> None:
     """Settles not after each letter, but before the next claim."""
     kept: list[tuple[Any, ...]] = []
-    settle, claim = operations.settle, operations.claim
+    settle, claim = claiming.settle, claiming.claim
 
     def settle_later(outcomes: Mapping[int, Outcome], owner: str, now: datetime, *_rest: object) -> int:
         kept.append((dict(outcomes), owner, now))
@@ -42,7 +42,7 @@ def settles_late() -> None:
 
 def settles_before() -> None:
     """Settles as sent what is about to be sent: whoever is in the batch of a killed worker gets nothing."""
-    settle, claim = operations.settle, operations.claim
+    settle, claim = claiming.settle, claiming.claim
 
     def claim_as_sent(mailing_id: int | None, lease: Any, size: int, now: datetime) -> list[int]:
         ids = claim(mailing_id, lease, size, now)

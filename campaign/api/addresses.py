@@ -4,7 +4,7 @@ from campaign.i18n import LOCALES
 from campaign.links import public_url
 
 OFFERED = {"pages": "pages.campaign", "feeds": "sharing.feed", "embeds": "sharing.embed", "cards": "cards.card"}
-"""What a campaign has in each language, and its endpoint."""
+"""The rooms that offer them stand beside this one, so they are known by their endpoints alone."""
 
 
 def address_of(kind: str, slug: str, locale: str) -> str:

@@ -8,7 +8,7 @@ from campaign.cli.group import log_command, main, open_app
 from campaign.db import db
 from campaign.errors import Refusal
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import pause, resume, retry_failed, stop
+from campaign.mailing.posting import pause, resume, retry_failed, stop
 from campaign.mailing.queries import mailings_progress
 from campaign.timeline.models import Update
 from campaign.work import wake

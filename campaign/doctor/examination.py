@@ -30,6 +30,7 @@ def look_over(wishes: Wishes) -> Iterator[Finding]:
     yield from examine("settings", lambda: machine.check_settings(config))
     found = list(examine("keys", lambda: machine.check_keys(config)))
     yield from found
+    yield from examine("cards", lambda: machine.check_cards(config))
     if not any("not in" in finding.sentence for finding in found if finding.verdict is Verdict.WRONG):
         yield from _inside(config, wishes)
 

@@ -14,11 +14,14 @@ from campaign.doctor.findings import Finding, Part
 from campaign.links import SESSION_KEY
 from campaign.opening import PEPPER, PRIVATE_KEY
 from campaign.sealing import PUBLIC_KEY
+from campaign.sharing.cards.faces import can_shape
+from campaign.sharing.cards.shelf import FOLDER
 
 HERE = ("localhost", "127.0.0.1", "::1")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 KEY_BYTES = 32
 
+cards = Part("cards")
 settings = Part("settings")
 keys = Part("keys")
 
@@ -106,3 +109,17 @@ def _pair(private: Path, public: Path) -> Iterator[Finding]:
             "The public key is not the private key's: nothing that people send now can be opened.",
             "Stop the web, and copy both from the same backup.",
         )
+
+
+def check_cards(config: Config) -> Iterator[Finding]:
+    """Whether share cards can be drawn, and kept."""
+    folder = config.instance / FOLDER
+    if not can_shape():
+        yield cards.wrong(
+            "There are no share cards: Pillow was built without its text shaper, raqm.",
+            "Install Pillow from its wheels: pip install --force-reinstall --only-binary :all: pillow",
+        )
+    elif folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        yield cards.wrong(f"{folder} cannot be written: cards are drawn again and again.", "Give it to the web's user.")
+    else:
+        yield cards.good("Share cards can be drawn.")

@@ -4,103 +4,69 @@ import base64
 import binascii
 from collections.abc import Iterator
 from email.utils import parseaddr
-from typing import Any
 from urllib.parse import urlsplit
 
-import dns.exception
-import dns.resolver
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from dns.rdatatype import RdataType
 
 from campaign.config import Config
-from campaign.doctor.findings import Finding, Part
+from campaign.doctor import spf
+from campaign.doctor.asking import Names, NoDNS
+from campaign.doctor.findings import Finding, Part, Verdict
+from campaign.doctor.machine import HERE
+from campaign.values import organisational
 
-SECONDS = 5.0
 LEAST_BITS, GOOD_BITS = 1024, 2048
 
 part = Part("dns")
 
 
-class NoDNS(Exception):
-    """DNS does not answer here."""
-
-
-class Names:
-    """Asks a resolver: the machine's, or the one given as HOST:PORT."""
-
-    def __init__(self, resolver: str | None) -> None:
-        try:
-            self._resolver = dns.resolver.Resolver(configure=resolver is None)
-        except dns.resolver.NoResolverConfiguration:
-            raise NoDNS from None
-        self._resolver.lifetime = SECONDS
-        self._resolver.timeout = SECONDS / 2
-        if resolver is not None:
-            host, _colon, port = resolver.rpartition(":")
-            self._resolver.nameservers, self._resolver.port = [host], int(port)
-
-    def texts(self, name: str, beginning: str) -> list[str]:
-        """The TXT records of a name that begin so; raises NoDNS."""
-        found = [
-            "".join(part.decode("utf-8", "replace") for part in row.strings) for row in self._ask(name, RdataType.TXT)
-        ]
-        return [text for text in found if text.lower().startswith(beginning)]
-
-    def hosts(self, name: str) -> list[str]:
-        """The hosts that take mail for a domain (RFC 5321, section 5.1); "." alone: none does (RFC 7505)."""
-        hosts = [str(row.exchange) for row in self._ask(name, RdataType.MX)]
-        return hosts or [name for _once in range(1) if self.has_address(name)]
-
-    def has_address(self, name: str) -> bool:
-        """Whether a name has an address."""
-        return any(self._ask(name, kind) for kind in (RdataType.A, RdataType.AAAA))
-
-    def _ask(self, name: str, kind: RdataType) -> list[Any]:
-        try:
-            return list(self._resolver.resolve(f"{name}.", kind, search=False))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return []
-        except (dns.exception.DNSException, OSError):
-            raise NoDNS from None
-
-
 def check_names(config: Config, resolver: str | None, selector: str) -> Iterator[Finding]:
     """What the world can look up of the sender; where DNS does not answer, only that."""
-    domain = parseaddr(config.mail_from)[1].rpartition("@")[2]
-    envelope = config.bounce_address.rpartition("@")[2] or domain
+    if config.is_demo and urlsplit(config.public_url).hostname in HERE:
+        yield part.good("A demonstration on this machine needs no names; they are looked up when it runs for real.")
+        return
+    domain = parseaddr(config.mail_from)[1].rpartition("@")[2].lower()
+    envelope = config.bounce_address.rpartition("@")[2].lower() or domain
+    of_campaigns = config.mail_from_campaign.rpartition("@")[2].lower() or domain
     try:
         names = Names(resolver)
         yield _site(names, urlsplit(config.public_url).hostname or "")
-        yield from _spf(names.texts(envelope, "v=spf1"), envelope)
+        yield from spf.check_envelope(names, envelope)
         yield _mail_host(names, envelope)
         yield _dkim(names, domain, selector)
         yield from _dmarc(names, domain, envelope)
+        if of_campaigns != domain:
+            yield from _of_campaigns(names, of_campaigns, envelope)
+            yield from [_dkim_of_campaigns(names, of_campaigns, domain, selector)] if selector else []
     except NoDNS:
         yield part.note("DNS does not answer here, so nothing could be looked up.", "Try it from another machine.")
+
+
+def _of_campaigns(names: Names, domain: str, envelope: str) -> Iterator[Finding]:
+    """The domain of CAMPAIGN_MAIL_FROM_CAMPAIGN: answers go there, and DMARC asks for its policy."""
+    if domain != envelope:
+        yield from spf.check_other(names, domain)
+        yield _mail_host(names, domain)
+    yield from _dmarc(names, domain, envelope)
+
+
+def _dkim_of_campaigns(names: Names, domain: str, beside: str, selector: str) -> Finding:
+    """Its key; or one beside it, of the same organization, which is aligned unless that is strict (RFC 7489, 3.1.1)."""
+    found = _dkim(names, domain, selector)
+    policy = _policy(names, domain)
+    is_strict = policy is None or (policy[1] or {}).get("adkim", "r").lower() == "s"
+    has_key = names.texts(f"{selector}._domainkey.{domain}", "")
+    if has_key or is_strict or _dkim(names, beside, selector).verdict is Verdict.WRONG:
+        return found
+    return part.note(f"{domain} has no DKIM key of its own.", f"See that the relay signs its letters for {beside}.")
 
 
 def _site(names: Names, host: str) -> Finding:
     if names.has_address(host):
         return part.good(f"{host} has an address.")
     return part.wrong(f"{host} has no address: links in letters lead nowhere.", "Publish an A or AAAA record.")
-
-
-def _spf(records: list[str], domain: str) -> Iterator[Finding]:
-    wanted = f'Publish one TXT record at {domain}, such as "v=spf1 mx ip4:192.0.2.1 -all".'
-    if not records:
-        yield part.wrong(f"{domain} has no SPF record.", wanted)
-        return
-    terms = records[0].lower().split()
-    if len(records) > 1:
-        yield part.wrong(f"{domain} has {len(records)} SPF records: then none of them counts.", wanted)
-    elif "+all" in terms or "all" in terms:
-        yield part.wrong(f"The SPF record of {domain} lets everybody send.", "End it with -all or ~all.")
-    elif terms[-1] not in ("-all", "~all") and not terms[-1].startswith("redirect="):
-        yield part.note(f"The SPF record of {domain} forbids nobody to send.", "End it with -all or ~all.")
-    else:
-        yield part.good(f"{domain} has an SPF record. See that it names your relay.")
 
 
 def _mail_host(names: Names, domain: str) -> Finding:
@@ -176,13 +142,12 @@ def _dmarc(names: Names, domain: str, envelope: str) -> Iterator[Finding]:
         yield part.note(f"The DMARC policy of {organization} is none.", "When SPF and DKIM pass, ask for p=reject.")
     else:
         yield part.good(f"The DMARC policy of {organization} is {tags['p'].lower()}.")
-    yield _alignment(names, domain, envelope, is_strict=tags.get("aspf", "r").lower() == "s")
+    yield _alignment(domain, envelope, is_strict=tags.get("aspf", "r").lower() == "s")
 
 
-def _alignment(names: Names, domain: str, envelope: str, *, is_strict: bool) -> Finding:
+def _alignment(domain: str, envelope: str, *, is_strict: bool) -> Finding:
     """Whether SPF speaks for From (RFC 7489, section 3.1.2): the same domain, or one of the same organization."""
-    of_from, of_envelope = _policy(names, domain), _policy(names, envelope)
-    is_kin = of_from is not None and of_envelope is not None and of_from[0] == of_envelope[0]
+    is_kin = organisational(domain) == organisational(envelope)
     if envelope == domain or (is_kin and not is_strict):
         return part.good("The envelope is aligned with From: SPF counts for DMARC.")
     return part.note(

@@ -1,12 +1,13 @@
 """What a relay's reply means: for the delivery, for the address, for the mailing, for the pace (RFC 5321, RFC 3463)."""
 
-from collections import deque
+import math
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campaign.mailing.carrying import Fate, Reply
+from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import DeliveryState
-from campaign.mailing.operations import Outcome
 from campaign.mailing.queries import Claimed
 from campaign.values import Resend
 
@@ -19,6 +20,18 @@ REST = timedelta(seconds=5)
 
 CLOSING, PERMANENT, POLICY = 421, 500, "5.7."
 
+ONE_INBOX = ("4.2.1", "4.2.2")
+"""One inbox gets too much, or is full (RFC 3463, section 3.3): that says nothing of its neighbours."""
+
+LAST, PUT_OFF = 20, 5
+"""A receiving domain gets less when of its last 20 letters so many were put off."""
+
+DOMAINS = 1000
+"""Of so many domains it is known how they took their last letters; of those to which letters went last."""
+
+OF_LATE = 10.0
+"""Seconds over which it is seen how fast letters go."""
+
 WINDOW, ENOUGH, TOO_MANY = 400, 100, 0.05
 """A mailing waits for a person when of its last 400 letters (100 at least) more than this part was refused for good."""
 
@@ -27,16 +40,21 @@ TOO_MANY_REFUSED = "more than 5 of 100 letters were refused"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What follows from a reply. `pauses`: why the mailing waits for a person."""
+    """What follows from a reply.
+
+    `pauses`: why the mailing waits for a person; `rests`, `slows`: the relay wants to be left alone, wants less;
+    `puts_off`: the receiving domain takes this letter later, or None where it was not asked.
+    """
 
     outcome: Outcome
     suppresses: str | None = None
     pauses: str | None = None
     rests: bool = False
     slows: bool = False
+    puts_off: bool | None = None
 
 
-SENT = Verdict(Outcome(DeliveryState.SENT, code=250))
+SENT = Verdict(Outcome(DeliveryState.SENT, code=250), puts_off=False)
 SKIPPED = Verdict(Outcome(DeliveryState.SKIPPED, is_attempt=False))
 CANNOT_OPEN = Verdict(Outcome(DeliveryState.FAILED))
 UNTRIED = Verdict(Outcome(DeliveryState.DUE, is_attempt=False))
@@ -70,11 +88,13 @@ def _refused(row: Claimed, reply: Reply, now: datetime) -> Verdict:
     if code == CLOSING:
         return _unreached(reply, now)
     if code < PERMANENT:
-        return Verdict(_later(row, code, now), rests=is_sender)
+        is_domain = not is_sender and not reply.text.startswith(ONE_INBOX)
+        return Verdict(_later(row, code, now), rests=is_sender, puts_off=is_domain or None)
     if is_sender or reply.text.startswith(POLICY):
         return _refused_us(row, code, "as a sender" if is_sender else "by policy", now)
     is_address = reply.fate is Fate.RECIPIENT_REFUSED
-    return Verdict(Outcome(DeliveryState.FAILED, code=code), suppresses=f"refused with {code}" if is_address else None)
+    suppresses = f"refused with {code}" if is_address else None
+    return Verdict(Outcome(DeliveryState.FAILED, code=code), suppresses=suppresses, puts_off=False)
 
 
 def _refused_us(row: Claimed, code: int, how: str, now: datetime) -> Verdict:
@@ -112,3 +132,39 @@ class ErrorRate:
         if is_too_high:
             self._last.clear()
         return is_too_high
+
+
+class Domains:
+    """How receiving domains took their last letters, as one worker saw it."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+
+    def add(self, domain: str, verdict: Verdict, at: float) -> float | None:
+        """Add what came of a letter at a time (monotonic seconds); letters a second, if the domain now wants less."""
+        if verdict.puts_off is None:
+            return None
+        seen = self._seen.setdefault(domain, _Seen())
+        self._seen.move_to_end(domain)
+        if len(self._seen) > DOMAINS:
+            self._seen.popitem(last=False)
+        return seen.rate if seen.add(verdict.puts_off, at) else None
+
+
+class _Seen:
+    """How one domain took its last letters, and how fast they went: `rate`, where those long past weigh little."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self._at = 0.0
+        self._last: deque[bool] = deque(maxlen=LAST)
+
+    def add(self, is_put_off: bool, at: float) -> bool:
+        """Add a letter; says whether too many were put off, and then begins anew."""
+        self.rate = self.rate * math.exp((self._at - at) / OF_LATE) + 1 / OF_LATE
+        self._at = at
+        self._last.append(is_put_off)
+        is_too_much = sum(self._last) >= PUT_OFF
+        if is_too_much:
+            self._last.clear()
+        return is_too_much

@@ -279,9 +279,3 @@ class Pace(Base):
             self.next_at = self._next_turn(now) + timedelta(seconds=letters / rate)
         if of_mailings:
             self.day, self.letters = now.date(), max(0, self.letters_on(now.date()) + of_mailings)
-
-    def reserve(self, letters: int, rate: float, now: datetime) -> datetime:
-        """Reserve turns for letters, at so many a second; when the first may go."""
-        begin = self._next_turn(now)
-        self.next_at = begin + timedelta(seconds=letters / rate)
-        return begin

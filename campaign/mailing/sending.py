@@ -21,11 +21,13 @@ from campaign.config import Config
 from campaign.db import db
 from campaign.mailing import judging
 from campaign.mailing.carrying import Carriers, Fate, Parcel, Reply
-from campaign.mailing.judging import ErrorRate, Verdict, judge
+from campaign.mailing.claiming import Lease, Turn, claim, give_back, postpone, settle
+from campaign.mailing.judging import OF_LATE, Domains, ErrorRate, Verdict, judge
 from campaign.mailing.letters import LetterKind
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import Lease, claim, give_back, pause, postpone, settle, suppress
+from campaign.mailing.operations import suppress
 from campaign.mailing.pacing import AHEAD, Pacer
+from campaign.mailing.posting import pause
 from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppressed
 from campaign.mailing.relay import Relay, RelayConnection
 from campaign.mailing.returning.addresses import ReturnAddresses
@@ -39,9 +41,6 @@ MOST = 200
 
 TOLD_EVERY = 60.0
 """Seconds between two lines of the log that say how letters ended."""
-
-OF_LATE = 10.0
-"""Seconds over which it is seen how fast letters go."""
 
 BATCH_SECONDS = 1.0
 """A claimed letter goes out within this time or is given back, so a wish, a pause or a faster lane waits no longer."""
@@ -86,6 +85,7 @@ class Sender:
         """How letters ended since that was logged."""
         self.told_at = 0.0
         self.error_rates: defaultdict[int, ErrorRate] = defaultdict(ErrorRate)
+        self.domains = Domains()
         self.stopping = Event()
 
     def send_due(self) -> None:
@@ -113,8 +113,8 @@ class Sender:
         is_resting = self.stopping.is_set() or now < self.rest_until
         if is_resting or time.monotonic() > self.claimed_until:
             self._give_back(self.rest_until if self.rest_until > now else None)
-        if not (self.claimed or self.written or self.is_dry or is_resting):
-            self._claim_batch()
+        while not (self.claimed or self.written or self.is_dry or is_resting or self.stopping.is_set()):
+            self._claim_batch()  # once more, if all of it waits for its turn at a domain
         return bool(self.claimed)
 
     def _claim_batch(self) -> None:
@@ -128,6 +128,8 @@ class Sender:
         found = [Due(row, address, keys.get(row.delivery_id) in blocked) for row, address in opened]
         postponed = self._postponed(found)
         db.session.commit()
+        if postponed:
+            self._refund(len(postponed), rows[0].mailing_id)
         self.claimed.extend(due for due in found if due.row.delivery_id not in postponed)
 
     def _claimed_rows(self) -> list[Claimed]:
@@ -160,12 +162,12 @@ class Sender:
             self.pacer.refund(unused, clock.now(), is_mailing=mailing_id is not None)
             db.session.commit()
 
-    def _postponed(self, found: list[Due]) -> dict[int, datetime]:
+    def _postponed(self, found: list[Due]) -> dict[int, Turn]:
         """Those whose receiving domain takes no more now, given back until their turns."""
         now = clock.now()
         waiting = [due for due in found if due.row.mailing_id and due.row.slot_at is None and due.address]
-        slots = self.pacer.slots([due.address.domain for due in waiting if due.address], now)
-        late = {due.row.delivery_id: slot for due, slot in zip(waiting, slots, strict=True) if slot > now + AHEAD}
+        turns = self.pacer.turns([due.address.domain for due in waiting if due.address], now)
+        late = {due.row.delivery_id: turn for due, turn in zip(waiting, turns, strict=True) if turn.at > now + AHEAD}
         postpone(late, self.owner)
         return late
 
@@ -245,6 +247,7 @@ class Sender:
         if verdict.slows:
             self.pacer.slow_down(self._letters_a_second(), clock.now())
             db.session.commit()
+        self._heed_domain(due, verdict)
         if verdict.suppresses and due.address:
             suppress(self.keys.suppression_key(due.address), verdict.suppresses, clock.now())
             db.session.commit()
@@ -258,6 +261,14 @@ class Sender:
             db.session.commit()
             log.warning("mailing paused", mailing=mailing_id, why=reason)
             self.claimed_until = 0.0  # what else was claimed is not to be tried now
+
+    def _heed_domain(self, due: Due, verdict: Verdict) -> None:
+        """Go slower to a receiving domain that puts off what it gets; which one it is, no log may say."""
+        observed = self.domains.add(due.address.domain, verdict, time.monotonic()) if due.address else None
+        if due.address and observed is not None:
+            rate = self.pacer.slow_down(observed, clock.now(), due.address.domain)
+            db.session.commit()
+            log.warning("domain slowed", letters_a_second=round(rate, 1))
 
     def _letters_a_second(self) -> float:
         """How fast letters went of late."""

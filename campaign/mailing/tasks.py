@@ -7,12 +7,9 @@ from sqlalchemy import text
 
 from campaign import clock
 from campaign.db import db, is_sqlite
+from campaign.mailing.claiming import return_expired_leases
 from campaign.mailing.models import MailingState, Reader
-from campaign.mailing.operations import (
-    close_done_mailings,
-    return_expired_leases,
-    spread,
-)
+from campaign.mailing.posting import close_done_mailings, spread
 from campaign.mailing.queries import Claimed, sending_mailings
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding

@@ -78,5 +78,6 @@ def linked_data(campaign: Campaign, text: CampaignText, people: Sequence[Standin
         "datePublished": (campaign.opened_on or campaign.created_at.date()).isoformat(),
         "dateModified": text.changed_at.isoformat(timespec="seconds"),
         "isPartOf": {"@type": "WebSite", "name": _("Campaign"), "url": public_url("pages.start")},
+        "image": public_url("cards.card", slug=campaign.slug),
         "about": [{"@type": "Person", "name": person.name} for person in people],
     }

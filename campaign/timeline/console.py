@@ -20,6 +20,7 @@ from campaign.mailing.queries import digest_progress, is_owed, recent_wishes
 from campaign.organizers.console import acting, allowed, audit, console
 from campaign.organizers.models import Organizer, Role
 from campaign.organizers.queries import approval_for, open_approvals
+from campaign.timeline.acts import why
 from campaign.timeline.drafting import operations, queries
 from campaign.timeline.drafting.queries import language_name
 from campaign.timeline.forms import TestForm, compose_form, differences
@@ -63,6 +64,7 @@ def update_index(campaign_id: int) -> ResponseReturnValue:
         updates=[entry(update, current_locale()) for update in published],
         mailings=mailings_by_number(published),
         weeks=[] if before else digest_progress(campaign_id, WEEKS),
+        why=why,
         next_url=url_for("console.update_index", campaign_id=campaign_id, before=mark(last.occurred_on, last.number))
         if last
         else None,

@@ -11,7 +11,7 @@ from campaign.campaigns.operations import check_locales
 from campaign.db import Translated, db
 from campaign.errors import Refusal
 from campaign.mailing.models import Mailing
-from campaign.mailing.operations import post
+from campaign.mailing.posting import post
 from campaign.timeline.models import Kind, Status, StatusChange, Update, UpdateText
 from campaign.timeline.queries import freedom, published_update, standings
 

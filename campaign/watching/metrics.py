@@ -1,43 +1,23 @@
 """Metrics for Prometheus, asked of the database and of /proc when they are scraped. No label names anybody."""
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
-from weakref import WeakKeyDictionary
+from typing import cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from campaign.kept import seldom
 from campaign.mailing.models import DeliveryState, MailingState
 from campaign.watching import queries
 from campaign.watching.queries import OPEN, SILENT_AFTER, Beat
 
 ASKED, MAILING = "asked", "mailing"
-
-IDLE = 20
-"""Counting a million letters takes a good part of a second: what was counted is kept for so many times as long."""
-
-T = TypeVar("T")
-
-_kept: WeakKeyDictionary[Engine, tuple[float, Any]] = WeakKeyDictionary()
-
-
-def seldom(engine: Engine, count: Callable[[], T]) -> T:
-    """What was counted last, while it is still good, or a new count. So that counting takes a twentieth of the time."""
-    began = time.monotonic()
-    until, known = _kept.get(engine, (began, None))
-    if until > began:
-        return cast("T", known)
-    counted = count()
-    ended = time.monotonic()
-    _kept[engine] = ended + IDLE * (ended - began), counted
-    return counted
 
 
 @dataclass(frozen=True)
@@ -57,7 +37,7 @@ class Snapshot:
     def read(cls, connection: Connection, now: datetime) -> "Snapshot":
         """Ask the database."""
         return cls(
-            letters=seldom(connection.engine, lambda: queries.letters(connection)),
+            letters=seldom(connection.engine, "letters", lambda: queries.letters(connection)),
             mailing_states=queries.mailing_states(connection),
             confirmation_lag=queries.confirmation_lag(connection, now),
             intake_lag=queries.intake_lag(connection, now),

@@ -9,9 +9,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from campaign.campaigns.models import Campaign, CampaignState, step_reached
-from campaign.db import db
+from campaign.db import db, insert
 from campaign.ledger.queries import public_count
-from campaign.mailing.operations import insert
 from campaign.timeline.models import Update
 from campaign.webhooks.models import PING, Endpoint, EndpointState, EventState, EventType, WebhookEvent, new_message_id
 from campaign.webhooks.operations import AlreadyDone

@@ -79,6 +79,7 @@ def _campaign(campaign: Campaign) -> Data:
         "url": {
             text.locale: public_url("pages.campaign", locale=text.locale, slug=campaign.slug) for text in campaign.texts
         },
+        "document": public_url("api.campaign", slug=campaign.slug),
         "count": count,
         "goal": campaign.goal_at(count),
     }

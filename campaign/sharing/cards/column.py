@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from campaign.sharing.cards.drawings import mask
 from campaign.sharing.cards.fitting import Block, fitted, shortened
 from campaign.sharing.cards.ground import FLOOR, MARGIN, NIGHT, WHITE, Sheet
-from campaign.sharing.cards.lettering import LOUDNESS, Words, draw_line, measured, width_of
+from campaign.sharing.cards.lettering import LOUDNESS, Words, draw_line, measured, overhang, width_of
 from campaign.sharing.cards.showing import Shown
 
 TOP, FOOT = 48, FLOOR - 34
@@ -50,7 +50,8 @@ def write(sheet: Sheet, words: Words, place: tuple[float, float], size: int, col
 
 def put(sheet: Sheet, words: Words, place: tuple[float, float], size: int, colour: str, loudness: float = 1) -> None:
     """A line; `place` is where it starts, and its base line."""
-    left = sheet.left_of(place[0], width_of(words, size, loudness))
+    start = place[0] + (overhang(words, size, loudness) if words.direction == sheet.direction else 0)
+    left = sheet.left_of(start, width_of(words, size, loudness))
     draw_line(sheet.draw, left, place[1], words, size, colour, loudness)
 
 

@@ -77,7 +77,8 @@ def _with_dots(line: Words, width: float, size: int) -> Words:
     def fits(end: int) -> bool:
         return _width(replace(line, text=f"{line.text[:end]}{ELLIPSIS}"), size) <= width
 
-    most = next((end for end in range(len(line.text), 0, -1) if fits(end)), len(line.text))
+    ends = range(1, len(line.text) + 1)
+    most = max(bisect_right(ends, False, key=lambda end: not fits(end)), 1)
     whole = line.text.rfind(" ", 0, most + 1)
     end = whole if whole > most * 0.6 else most
     return replace(line, text=line.text[:end].rstrip(" ,،.-") + ELLIPSIS)

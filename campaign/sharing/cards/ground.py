@@ -56,6 +56,7 @@ class Sheet:
     """A picture whose places are told from where its lines begin: right to left, it is mirrored."""
 
     def __init__(self, state: str, direction: str) -> None:
+        self.direction = direction
         self.is_mirrored = direction == "rtl"
         image = ground(state)
         self.image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.is_mirrored else image.copy()

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import groupby
 from unicodedata import category, normalize
 
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from campaign.i18n import direction as direction_of_language
 from campaign.sharing.cards.bidi import END, FIRST_STRONG, direction_of, levels, reordered
@@ -14,6 +14,9 @@ from campaign.sharing.cards.faces import faces_of, font
 
 MEASURED = 200
 """Pixels: the size in which words are measured; in others they are in proportion."""
+
+KNOWN = 2048
+"""So many measures are remembered."""
 
 LOUDNESS = 1.8
 """So many times larger is a loud number than the words round it."""
@@ -71,20 +74,23 @@ class _Run:
     is_loud: bool
     language: str
 
-    def letters(self, size: int, loudness: float) -> ImageFont.FreeTypeFont:
-        return font(self.face, round(size * loudness) if self.is_loud else size)
-
     @property
     def direction(self) -> str:
         return "rtl" if self.level % 2 else "ltr"
 
-    def width(self, letters: ImageFont.FreeTypeFont) -> float:
-        return letters.getlength(self.text, direction=self.direction, language=self.language)
+    def size(self, size: int, loudness: float) -> int:
+        return round(size * loudness) if self.is_loud else size
 
-    def reach(self, letters: ImageFont.FreeTypeFont) -> tuple[float, float]:
-        """How far the ink reaches over and under the base line."""
-        box = letters.getbbox(self.text, anchor="ls", direction=self.direction, language=self.language)
-        return -box[1], box[3]
+
+@lru_cache(maxsize=KNOWN)
+def _width(run: _Run, size: int) -> float:
+    """How wide it is: to shape a word in Nastaliq takes some ten milliseconds, however often."""
+    return font(run.face, size).getlength(run.text, direction=run.direction, language=run.language)
+
+
+def _box(run: _Run, size: int) -> tuple[float, float, float, float]:
+    """Where its ink is, from where it begins on its base line: left, top, right, bottom."""
+    return font(run.face, size).getbbox(run.text, anchor="ls", direction=run.direction, language=run.language)
 
 
 def clean(text: str, language: str) -> str:
@@ -110,20 +116,31 @@ def _runs(words: Words) -> list[_Run]:
     return reordered(runs, [run.level for run in runs])
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=KNOWN)
 def measured(words: Words, loudness: float = 1) -> Ink:
     """The ink of one line in the size MEASURED."""
     width, above, below = 0.0, 0.0, 0.0
     for run in _runs(words):
-        letters = run.letters(MEASURED, loudness)
-        high, deep = run.reach(letters)
-        width, above, below = width + run.width(letters), max(above, high), max(below, deep)
+        size = run.size(MEASURED, loudness)
+        _left, top, _right, bottom = _box(run, size)
+        width, above, below = width + _width(run, size), max(above, -top), max(below, bottom)
     return Ink(width, above, below)
 
 
 def width_of(words: Words, size: int, loudness: float = 1) -> float:
     """How wide a line is in a size, to the pixel: letters are not quite in proportion in all sizes."""
-    return sum(run.width(run.letters(size, loudness)) for run in _runs(words))
+    return sum(_width(run, run.size(size, loudness)) for run in _runs(words))
+
+
+def overhang(words: Words, size: int, loudness: float = 1) -> float:
+    """How far the ink of a line reaches out beyond where it starts, in pixels; Nastaliq does."""
+    runs = _runs(words)
+    if not runs:
+        return 0
+    first = runs[-1] if words.direction == "rtl" else runs[0]
+    exact = first.size(size, loudness)
+    left, _top, right, _bottom = _box(first, exact)
+    return max(right - _width(first, exact) if words.direction == "rtl" else -left, 0)
 
 
 def draw_line(
@@ -131,6 +148,7 @@ def draw_line(
 ) -> None:
     """One line, from its left end on, on its base line."""
     for run in _runs(words):
-        letters = run.letters(size, loudness)
+        exact = run.size(size, loudness)
+        letters = font(run.face, exact)
         draw.text((left, base), run.text, fill, letters, "ls", direction=run.direction, language=run.language)
-        left += run.width(letters)
+        left += _width(run, exact)

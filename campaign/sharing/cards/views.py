@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, render_templat
 from campaign import clock
 from campaign.campaigns.models import Campaign
 from campaign.campaigns.views import campaign_or_404
-from campaign.pagecache import cached_page
+from campaign.pagecache import KEEP, cached_page
 from campaign.sharing.cards.card import drawn
 from campaign.sharing.cards.faces import SHAPER, can_shape
 from campaign.sharing.cards.poster import hung
@@ -67,14 +67,15 @@ def card(locale: str, slug: str) -> Response:
         abort(404)
     cards: Cards = current_app.extensions["cards"]
     name, digest = cards.present(locale, slug)
-    response = Response(mimetype="image/png")
-    if request.if_none_match.contains_weak(digest):
-        response.status_code = 304
-    else:
-        response.data = cards.shelf.card(name, digest, lambda: _drawn(locale, slug, clock.today()))
+    content = cards.shelf.card(name, digest, lambda: _drawn(locale, slug, clock.today()))
+    response = Response(content, mimetype="image/png")
     response.set_etag(digest)
     response.headers["Cache-Control"] = PUBLIC
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # it is made to be shown elsewhere
+    if request.query_string:  # not once more in memory for each that somebody makes up
+        response.make_conditional(request)
+    else:
+        request.environ[KEEP] = current_app.config["PAGE_SECONDS"]
     return response
 
 

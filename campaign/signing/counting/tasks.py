@@ -4,8 +4,7 @@ from sqlalchemy import select
 
 from campaign import clock
 from campaign.campaigns.models import Campaign, revised
-from campaign.db import ONLY_READS, db
-from campaign.mailing.operations import insert
+from campaign.db import ONLY_READS, db, insert
 from campaign.signing.counting.models import Breakdown, SignatureStatistics
 from campaign.signing.counting.queries import breakdowns, changed_campaigns, is_stale, stamp, statistics
 

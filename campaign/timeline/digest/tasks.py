@@ -2,7 +2,7 @@
 
 from campaign import clock
 from campaign.db import db
-from campaign.mailing.operations import post_digest
+from campaign.mailing.posting import post_digest
 from campaign.mailing.queries import digest_of
 from campaign.timeline.digest.queries import due_mondays, told_in_week
 

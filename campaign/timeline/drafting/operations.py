@@ -8,9 +8,8 @@ from flask_babel import gettext as _
 from sqlalchemy.engine import Connection
 
 from campaign.campaigns.models import Campaign
-from campaign.db import db
+from campaign.db import db, insert
 from campaign.errors import Refusal
-from campaign.mailing.operations import insert
 from campaign.mailing.queries import wishes
 from campaign.timeline.drafting.queries import needs_second, obstacles, open_drafts
 from campaign.timeline.models import Draft, DraftLook, Kind, Update
