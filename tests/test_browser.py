@@ -259,7 +259,8 @@ LAYOUT = """
   };
   const is_within = (inner, outer) => inner.left > outer.left - 1 && inner.right < outer.right + 1
     && (inner.top + inner.bottom) / 2 > outer.top && (inner.top + inner.bottom) / 2 < outer.bottom;
-  const named = (element) => element.ariaLabel || element.title || [...element.labels || []].map(words).join("") || words(element);
+  const label = (element) => [...element.labels || []].map(words).join("");
+  const named = (element) => element.ariaLabel || element.title || label(element) || words(element);
   const words = (element) => element.matches("select, textarea, input") ? "" : element.textContent;
   const look = (element) => {
     const style = getComputedStyle(element), box = element.getBoundingClientRect(), line = parseFloat(style.lineHeight);
@@ -268,7 +269,8 @@ LAYOUT = """
       if (ink(text, style) > element.clientHeight) say("ink is cut off", element);
       if (innerWidth < 400 && box.height < 44 && element.type !== "checkbox") say("low for a thumb", element);
     } else if (!element.matches("textarea, .sheet, .sheet *")) { // what a poster has no room for, it leaves out
-      const is_wide = element.scrollWidth > element.clientWidth + 1, is_high = element.scrollHeight > element.clientHeight + 1;
+      const is_wide = element.scrollWidth > element.clientWidth + 1;
+      const is_high = element.scrollHeight > element.clientHeight + 1;
       if (style.overflowX !== "visible" && is_wide) say("cut off at its side", element);
       if (style.overflowY !== "visible" && is_high) say("cut off below", element);
     }
