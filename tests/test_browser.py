@@ -156,7 +156,7 @@ def confirm_and_share(page: Page, has_scripts: bool) -> None:
     expect(page.get_by_text("Opening this page has not changed anything yet.")).to_be_visible()
     page.get_by_role("button", name="Yes, I sign").press("Enter")
     expect(page.get_by_text("You are number 1.")).to_be_visible()
-    copy = page.locator("[data-copy]")
+    copy = page.locator("[data-copy=share-link]")
     expect(copy).to_be_visible(visible=has_scripts)
     if has_scripts:
         copy.click()
