@@ -244,7 +244,7 @@ LAYOUT = """
 ([locale, direction]) => {
   const faults = new Set(), pen = document.createElement("canvas").getContext("2d"), page = document.documentElement;
   const say = (fault, element) => {
-    const text = element.innerText || element.value || "";
+    const text = `${element.innerText || element.value || ""}`;
     faults.add(`${fault}: ${element.localName}.${element.className} ${text.trim().slice(0, 50)}`);
   };
   const ink = (text, style) => {
@@ -265,7 +265,7 @@ LAYOUT = """
   const look = (element) => {
     const style = getComputedStyle(element), box = element.getBoundingClientRect(), line = parseFloat(style.lineHeight);
     if (element.matches("input:not([type=radio]), select")) {
-      const text = element.localName === "select" ? element.selectedOptions[0].text : element.value;
+      const text = element.localName === "select" ? element.selectedOptions[0]?.text || "" : element.value;
       if (ink(text, style) > element.clientHeight) say("ink is cut off", element);
       if (innerWidth < 400 && box.height < 44 && element.type !== "checkbox") say("low for a thumb", element);
     } else if (!element.matches("textarea, .sheet, .sheet *")) { // what a poster has no room for, it leaves out
