@@ -198,11 +198,11 @@ def test_more_than_twelve_stand_on_pages_of_their_own(house: Endorsing) -> None:
     assert page.count("<h3><bdi>Union") == 12
     assert "All organisations" in page
     first = house.client.get(f"{PAGE}endorsements/").text
-    assert first.count("<h3><bdi>Union") == 30
+    assert first.count("<h2><bdi>Union") == 30
     after = first.partition('rel="next" href="')[2].partition('"')[0]
     second = house.client.get(after).text
     assert all(f"<bdi>Union {number:02}</bdi>" in first + second for number in range(40))
-    assert (first + second).count("<h3><bdi>Union") == 40
+    assert (first + second).count("<h2><bdi>Union") == 40
     for made_up in ("x", "1", "-1_2", "9999999999_1", "1_99999999999999999999"):
         assert house.client.get(f"{PAGE}endorsements/?after={made_up}").status_code == 200
 
