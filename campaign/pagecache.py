@@ -103,18 +103,25 @@ class _Page:
         if _has(environ.get("HTTP_IF_NONE_MATCH", ""), self.etag):
             start_response("304 NOT MODIFIED", [pair for pair in self.headers if pair[0] not in _OF_A_BODY])
             return [b""]
-        is_picture = dict(self.headers).get("Content-Type", "").startswith("image/")  # as small as it gets
-        headers, body = self._as("" if is_picture else _coding(environ.get("HTTP_ACCEPT_ENCODING", "")))
+        headers, body = self._as(_coding(environ.get("HTTP_ACCEPT_ENCODING", "")))
         start_response("200 OK", headers)
         return [body if environ["REQUEST_METHOD"] == "GET" else b""]
 
     def _as(self, coding: str) -> tuple[Headers, bytes]:
         if coding not in self.variants:
-            body = _CODERS[coding](self.body)
-            kept = [pair for pair in self.headers if pair[0] != "Content-Length"]
-            named = [("Content-Encoding", coding)] if coding else []
-            self.variants[coding] = [*kept, *named, ("Content-Length", str(len(body)))], body
+            self.variants[coding] = self._as("") if coding and self._is_picture else self._coded(coding)
         return self.variants[coding]
+
+    def _coded(self, coding: str) -> tuple[Headers, bytes]:
+        body = _CODERS[coding](self.body)
+        kept = [pair for pair in self.headers if pair[0] != "Content-Length"]
+        named = [("Content-Encoding", coding)] if coding else []
+        return [*kept, *named, ("Content-Length", str(len(body)))], body
+
+    @property
+    def _is_picture(self) -> bool:
+        """Pictures are as small as they get."""
+        return dict(self.headers).get("Content-Type", "").startswith("image/")
 
 
 _OF_A_BODY = ("Content-Length", "Content-Type")

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextvars import Context
 from html import unescape
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from micawber import Provider, ProviderRegistry
+from PIL import Image
 from schemathesis import CheckContext, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
@@ -49,6 +51,7 @@ from tests.osdi_client import HELPER, OsdiClient
 from tests.stack import SIGNER, Stack
 from tests.test_attacks import FOREIGN, House, whole
 from tests.test_state_machine import FACTS
+from tests.world import add_photos
 
 house = test_attacks.house
 with_settings = test_attacks.with_settings
@@ -92,6 +95,19 @@ def problem(response: TestResponse) -> dict[str, Any]:
 
 
 # Documents
+
+
+def test_a_photo_is_where_it_is_said_to_be(house: House) -> None:
+    """The widest, as WebP."""
+    campaign = campaign_by_slug(SLUG)
+    assert campaign is not None
+    add_photos(campaign)
+    db.session.commit()
+    photo = house.get(DOCUMENT).get_json()["people"][0]["photo"]
+    assert photo["alt"]["en"] == "Looks into the camera"
+    answer = house.get(photo["url"])
+    assert (answer.status_code, answer.mimetype) == (200, "image/webp")
+    assert Image.open(BytesIO(answer.data)).width == 960
 
 
 def test_a_campaign_is_told_in_all_its_languages(house: House) -> None:

@@ -418,7 +418,7 @@ def take(page: Page, contacts: str) -> bytes:
 
 # Every page
 
-FRAGMENTS = {"console.delivery_running", "console.signature_chart", "console.update_progress"}
+FRAGMENTS = {"console.delivery_running", "console.signature_chart", "console.style_schemes", "console.update_progress"}
 SIGNED_OUT = ("login", "forgot", "forgot/sent", "wan-signin")
 OF_ONES_OWN = ("account", "change", "mf-recovery-codes", "tf-setup", "wan-register", "wan-verify", "verify")
 

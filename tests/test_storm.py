@@ -39,11 +39,12 @@ def _brave(stack: Stack, sink: SmtpSink, course: Course, server: Postgres | None
 
 
 WRONG = {
-    "settles_nothing": (calm(30, settled=15), "repeated"),
-    "settles_late": (calm(90, kills=1, rate=60, aimed=1), "repeated"),
-    "settles_before": (calm(90, kills=1, rate=60, aimed=1, settled=9), "lost"),
-    "fences_nothing": (calm(240, stops=1, workers=2, rate=60, aimed=1), "repeated"),
-    "ignores_wishes": (calm(150, wishes=8, rate=25), "wishes"),
+    "settles_nothing": (calm(30, settled=15), {"repeated"}),
+    "settles_late": (calm(90, kills=1, rate=60, aimed=1), {"repeated"}),
+    "settles_before": (calm(90, kills=1, rate=60, aimed=1, settled=9), {"lost"}),
+    # What was sent is due again: it goes a second time, unless the mailing was over when the stopped worker went on.
+    "fences_nothing": (calm(240, stops=1, workers=2, rate=60, aimed=1), {"repeated", "states"}),
+    "ignores_wishes": (calm(150, wishes=8, rate=25), {"wishes"}),
 }
 
 
@@ -51,10 +52,10 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_worker_is_found_out(stack: Stack, sink: SmtpSink, wrong: str) -> None:
     """The same judge, over a worker that is wrong on purpose."""
-    course, complaint = WRONG[wrong]
+    course, complaints = WRONG[wrong]
     tally = storm.run(stack, sink, replace(course, wrong=wrong))
     print(tally)
-    assert complaint in tally.complaints, tally
+    assert complaints & tally.complaints, tally
     assert tally.kept, "nothing was sent at all"
     assert "drain failed" not in stack.all_output, "it is wrong in another way than it was meant to be"
 

@@ -37,7 +37,7 @@ def document(campaign: Campaign) -> dict[str, Any]:
 
 def _person(person: Person, now: Standing) -> dict[str, Any]:
     photo = person.photo
-    url = public_url("campaigns.photo", name=f"{photo.name}-960") if photo else None
+    url = public_url("campaigns.photo", name=f"{photo.name}-960.webp") if photo else None
     return {
         "name": person.name,
         "role": person.role,

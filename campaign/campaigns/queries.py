@@ -75,6 +75,15 @@ def photo_file(name: str, file: str) -> bytes | None:
     return db.session.scalar(select(PHOTO_FILES[file]).where(Photo.name == name))
 
 
+def photo_shown(person: Person, locale: str, original: str) -> dict[str, object] | None:
+    """A person's photo, with the words for those who do not see it; None where there is none."""
+    photo = person.photo
+    if photo is None:
+        return None
+    alt = in_locale(photo.alt, locale, original) or in_locale(person.name, locale, original)
+    return {"name": photo.name, "alt": alt, "width": photo.width, "height": photo.height}
+
+
 def in_locale(texts: Translated, locale: str, original: str) -> str:
     """A short text in the locale, else in the original's, else as it is written, else nothing."""
     written = {at: text for at, text in texts.items() if text}

@@ -51,7 +51,8 @@ def _card(
 ) -> dict[str, object]:
     campaign = Campaign(slug="made-up", state=state, locale=locale, country="AQ")
     text = {"title": title, "summary": "Taken at night. Nobody was told why.", "locale": locale}
-    return {"campaign": campaign, "text": text, "people": persons, "freed": freed, "progress": progress(count)}
+    how = {"people": persons, "freed": freed, "is_won": state == CampaignState.WON}
+    return {"campaign": campaign, "text": text, **how, "progress": progress(count)}
 
 
 def entries(first: int) -> list[Entry]:

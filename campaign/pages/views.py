@@ -6,8 +6,8 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from campaign import clock
-from campaign.campaigns.models import Campaign, CampaignState, Person
-from campaign.campaigns.queries import campaigns_in, in_locale
+from campaign.campaigns.models import Campaign, CampaignState
+from campaign.campaigns.queries import campaigns_in, in_locale, photo_shown
 from campaign.campaigns.views import campaign_or_404
 from campaign.i18n import preferred_locale
 from campaign.pagecache import cached_page
@@ -20,7 +20,7 @@ from campaign.statements.queries import (
     published_endorsements,
     published_statements,
 )
-from campaign.timeline.queries import entry, freedom, published_updates, standings
+from campaign.timeline.queries import entry, glance, published_updates
 
 bp = Blueprint("pages", __name__)
 
@@ -48,14 +48,7 @@ def home(locale: str) -> str:
 
 
 def _card(campaign: Campaign, locale: str) -> dict[str, object]:
-    people = standings(campaign, locale, clock.today())
-    return {
-        "campaign": campaign,
-        "text": campaign.text_in(locale),
-        "people": people,
-        "freed": freedom(people),
-        "progress": progress(campaign),
-    }
+    return {**vars(glance(campaign, locale, clock.today())), "progress": progress(campaign)}
 
 
 @bp.get("/<locale:locale>/safety/")
@@ -89,7 +82,7 @@ def shown(campaign: Campaign, locale: str) -> dict[str, object]:
     """All that the page of a campaign shows."""
     return {
         **_card(campaign, locale),
-        "photos": [_photo(person, locale, campaign.locale) for person in campaign.people],
+        "photos": [photo_shown(person, locale, campaign.locale) for person in campaign.people],
         "targets": [
             {"kind": target.kind, "name": in_locale(target.name, locale, campaign.locale)}
             for target in campaign.targets
@@ -101,12 +94,3 @@ def shown(campaign: Campaign, locale: str) -> dict[str, object]:
         "form": SignForm(formdata=None),
         "follow_form": FollowForm(formdata=None),
     }
-
-
-def _photo(person: Person, locale: str, original: str) -> dict[str, object] | None:
-    """A person's photo, with the words for those who do not see it; None where there is none."""
-    photo = person.photo
-    if photo is None:
-        return None
-    alt = in_locale(photo.alt, locale, original) or in_locale(person.name, locale, original)
-    return {"name": photo.name, "alt": alt, "width": photo.width, "height": photo.height}

@@ -1,37 +1,19 @@
 """What of a campaign travels: its newest updates, how it stands, when it was last changed."""
 
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from campaign.campaigns.models import Campaign, CampaignState, CampaignText
+from campaign.campaigns.models import Campaign, CampaignState
 from campaign.db import db
-from campaign.signing.queries import Progress, page_state, progress
+from campaign.signing.queries import page_state
 from campaign.timeline.models import Update
-from campaign.timeline.queries import WHOLE, Freedom, Standing, freedom, standings
+from campaign.timeline.queries import WHOLE
 
 FEED = 50
 """So many updates a feed holds: those who ask once a month miss none."""
-
-
-@dataclass(frozen=True)
-class Glance:
-    """A campaign at a glance, in one language."""
-
-    campaign: Campaign
-    text: CampaignText
-    people: list[Standing]
-    freed: Freedom | None
-    progress: Progress
-
-
-def glance(campaign: Campaign, locale: str, today: date) -> Glance:
-    """How a campaign stands on a day."""
-    people = standings(campaign, locale, today)
-    return Glance(campaign, campaign.text_in(locale), people, freedom(people), progress(campaign))
 
 
 def shown_revision(slug: str) -> Hashable:

@@ -15,8 +15,9 @@ from campaign.links import public_url
 from campaign.pagecache import cached_page
 from campaign.sharing.feeds import ATOM, atom
 from campaign.sharing.heads import HOME, linked_data, og_locale, places, places_here
-from campaign.sharing.queries import glance, last_changes, newest_updates, shown_revision
-from campaign.signing.queries import page_state
+from campaign.sharing.queries import last_changes, newest_updates, shown_revision
+from campaign.signing.queries import page_state, progress
+from campaign.timeline.queries import glance
 from campaign.web import framed_by_all
 
 bp = Blueprint("sharing", __name__)
@@ -70,7 +71,9 @@ def _stamp(slug: str, **_values: str) -> Hashable:
 @cached_page(_stamp)
 def embed(locale: str, slug: str) -> str:
     """The campaign as a small poster, for a frame on other sites. It holds no form: a frame could trick people."""
-    return render_template("sharing/embed.html", **vars(glance(campaign_or_404(slug), locale, clock.today())))
+    campaign = campaign_or_404(slug)
+    at_a_glance = vars(glance(campaign, locale, clock.today()))
+    return render_template("sharing/embed.html", **at_a_glance, progress=progress(campaign))
 
 
 @bp.get("/sitemap.xml")

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 
-from campaign.campaigns.models import Campaign
+from campaign.campaigns.models import Campaign, CampaignState, CampaignText
 from campaign.campaigns.queries import in_locale
 from campaign.db import db
 from campaign.mailing.models import Mailing
@@ -40,6 +40,17 @@ class Freedom:
 
     on: date
     days: int
+
+
+@dataclass(frozen=True)
+class Glance:
+    """How a campaign stands on a day, in one language."""
+
+    campaign: Campaign
+    text: CampaignText
+    people: list[Standing]
+    freed: Freedom | None
+    is_won: bool
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,14 @@ def freedom(people: Sequence[Standing]) -> Freedom | None:
         return None
     on = max(person.changed_on or person.since for person in people)
     return Freedom(on, (on - min(person.since for person in people)).days)
+
+
+def glance(campaign: Campaign, locale: str, today: date) -> Glance:
+    """How a campaign stands. It is won once everybody is free, or when the organizers say so."""
+    people = standings(campaign, locale, today)
+    freed = freedom(people)
+    is_won = freed is not None or campaign.state == CampaignState.WON
+    return Glance(campaign, campaign.text_in(locale), people, freed, is_won)
 
 
 def _standing(campaign: Campaign, person, change, locale: str, today: date) -> Standing:  # type: ignore[no-untyped-def]

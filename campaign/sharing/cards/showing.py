@@ -17,7 +17,7 @@ from campaign.i18n import country_name, direction, long_date
 from campaign.ledger.queries import public_count
 from campaign.sharing.cards.bidi import END, FIRST_STRONG
 from campaign.sharing.cards.lettering import SPACE, Words, clean
-from campaign.timeline.queries import Freedom, Standing, freedom, standings
+from campaign.timeline.queries import Freedom, Standing, glance
 
 EDITION = 1
 """Grows with each change of how cards are drawn: those that are kept are then drawn anew."""
@@ -67,10 +67,8 @@ class Shown:
 
 def shown(campaign: Campaign, locale: str, today: date) -> Shown:
     """What the campaign's card shows in a language, which is to be the one in force."""
-    people = standings(campaign, locale, today)
-    freed = freedom(people)
-    is_won = freed is not None or campaign.state == CampaignState.WON
-    text = campaign.text_in(locale)
+    seen = glance(campaign, locale, today)
+    people, freed, is_won, text = seen.people, seen.freed, seen.is_won, seen.text
     title = written(text.title, text.locale)
     only = people[0] if len(people) == 1 else None
     is_named = only is not None and (is_won or only.name in text.title)
