@@ -546,6 +546,23 @@ def test_how_many_stand_with_them(app: Flask) -> None:
             assert re.sub(r"<[^>]+>|\s+", " ", parts.summed(sums)).strip() == said  # type: ignore[attr-defined]
 
 
+# The goal
+
+
+@one_database
+def test_a_goal_is_ahead_until_it_is_reached(crowd: Crowd, reading: Reading) -> None:
+    """Then it has been reached; and where nobody can sign any more, none is ahead."""
+    crowd.campaign.goal = 2
+    for bars, said, isnt in ((1, "The goal is 2", "is reached"), (0, "The goal of 2 is reached", "The goal is")):
+        crowd.sign()
+        crowd.counted()
+        shown = reading.page(f"countries/?n={bars}")
+        assert (shown.count("<progress"), said in shown, isnt in shown) == (bars, True, False)
+    crowd.campaign.goal, crowd.campaign.state = 3, "ended"
+    db.session.commit()
+    assert "goal" not in reading.page("countries/").partition("<main")[2].replace('class="goal"', "")
+
+
 # Is it safe to sign?
 
 
