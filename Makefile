@@ -16,7 +16,7 @@ run: .venv/ready $(MADE)
 test: .venv/ready $(MADE)
 	@tests/install-needs
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest tests --numprocesses 2
+	$(BIN)/python -m pytest tests --numprocesses 3
 
 check: .venv/ready $(MADE)
 	$(BIN)/ruff check .

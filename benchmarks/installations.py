@@ -9,8 +9,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks import floors
+from tests.programs import FOLDER, ROOT
 from tests.servers import LOOPBACK, free_port, kill_group, until
-from tests.stack import PROGRAMS, ROOT, Stack
+from tests.stack import Stack
 
 SLUG = "release-amin"
 CAMPAIGN = ROOT / "campaign" / "demo" / f"{SLUG}.toml"
@@ -24,6 +25,7 @@ def ours(smtp_url: str = NOWHERE, database_url: str | None = None, **settings: s
     """An installation with the demonstration's first campaign; nothing runs yet."""
     folder = tempfile.TemporaryDirectory(prefix="bench-")
     with folder, Stack(Path(folder.name), smtp_url, database_url, **settings) as stack:
+        stack.is_forked = False
         stack.prepare(CAMPAIGN)
         yield stack
 
@@ -46,7 +48,7 @@ def floor(name: str, database_url: str = "") -> Iterator[int]:
 def _start(app: str, database_url: str, log: Path) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port()
     command = [
-        PROGRAMS / "gunicorn",
+        FOLDER / "gunicorn",
         app,
         "--bind",
         f"{LOOPBACK}:{port}",

@@ -9,8 +9,9 @@ from benchmarks.figures import Figure, compare, taking_turns
 from benchmarks.filling import add_readers
 from benchmarks.installations import SLUG, ours
 from benchmarks.load import Round
+from tests.programs import ROOT
 from tests.servers import Postgres, SmtpSink
-from tests.stack import ROOT, Stack, update_file
+from tests.stack import Stack, update_file
 
 READERS, FEWER = 2000, 400
 TURNS = 2

@@ -18,8 +18,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -223,25 +221,6 @@ def empty_database_url(request: pytest.FixtureRequest, backend: str, tmp_path: P
 
 
 # Installations
-
-
-class CompiledTemplates(BytecodeCache):
-    """What Jinja has compiled; each test makes an app of its own, and each would compile all templates anew."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """As Jinja asks; it looks itself whether the source is still the same."""
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """As Jinja gives."""
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
 def _remembering(compile_builder: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:

@@ -17,7 +17,8 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from campaign.opening import make_keys
 from tests.conftest import CHROMIUM, QUIET
-from tests.stack import ROOT, Stack
+from tests.programs import ROOT
+from tests.stack import Stack
 from tests.world import World, send_nothing, world_in
 
 FOLDER = ROOT / "docs" / "gallery"

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.programs import ROOT
 from tests.servers import LOOPBACK, Missing, free_port, living_processes, until
-from tests.stack import ROOT
 
 MANUAL = ROOT / "docs" / "operator.md"
 FILE = re.compile(r"^`(/etc/(?:postfix|opendkim)[\w./]*)`[^\n]*:\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from psycopg.sql import SQL, Composed, Identifier
 
+from tests.programs import Running
+
 LOOPBACK = "127.0.0.1"
 
 T = TypeVar("T")
@@ -72,10 +74,11 @@ def living_processes() -> Iterator[Process]:
                 yield Process(int(path.parent.name), state, int(parent), int(group))
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: Running) -> None:
     """SIGKILL a process that began its own session, with all of its group, and wait until they are gone."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    for kill in (os.killpg, os.kill):  # one that has only just been forked has no group yet
+        with suppress(ProcessLookupError):
+            kill(process.pid, signal.SIGKILL)
     process.wait()
     until(lambda: not any(other.group == process.pid for other in living_processes()))
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,15 +15,10 @@ from typing import Self
 from urllib.parse import urlencode
 
 from tests.letters_in import Letter, read
+from tests.programs import SLOW, Running, Streams, start
 from tests.servers import LOOPBACK, SmtpSink, free_port, kill_group, until
 
-ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = Path(sys.executable).parent
 OK, SEE_OTHER = 200, 303
-
-COMPILED = Path(tempfile.gettempdir()) / "campaign-tests-pycache"
-SLOW = "PYTHONDONTWRITEBYTECODE"
-"""Without bytecode each command takes five seconds more to start."""
 FORM = "application/x-www-form-urlencoded"
 
 PATIENCE = 25
@@ -74,10 +68,13 @@ class Finished:
 class Stack:
     """An installation: settings, commands, web and workers. Leaving it as a context stops all that runs.
 
+    Programs are forked, unless `is_forked` is false (tests/programs.py).
     Nothing of CAMPAIGN_* is inherited; `settings` are added by their name without the prefix, and what is in
     `.settings` (with the prefix) holds for all that starts afterwards. The output of each command and process goes into
     `logs/`. The web listens at `url` once start_web() has returned.
     """
+
+    is_forked = True
 
     def __init__(self, folder: Path, smtp_url: str, database_url: str | None = None, **settings: str) -> None:
         self.folder = folder
@@ -88,7 +85,7 @@ class Stack:
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.database_url = database_url or f"sqlite:///{self.instance}/campaign.sqlite"
         self.settings = self._settings(smtp_url) | {f"CAMPAIGN_{name}": value for name, value in settings.items()}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Running] = {}
 
     def _settings(self, smtp_url: str) -> dict[str, str]:
         return {
@@ -119,7 +116,7 @@ class Stack:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_") and name != SLOW
         }
-        return {**inherited, **self.settings, "PYTHONUNBUFFERED": "1", "PYTHONPYCACHEPREFIX": str(COMPILED)}
+        return {**inherited, **self.settings, "PYTHONUNBUFFERED": "1"}
 
     # Commands
 
@@ -139,20 +136,25 @@ class Stack:
 
     def try_run(self, *arguments: str, typed: str = "", seconds: float = 120) -> Finished:
         """Run `campaign …` to its end, however that is; `typed` goes to its standard input."""
-        done = subprocess.run(
-            [PROGRAMS / "campaign", *arguments],
-            cwd=ROOT, env=self.environ, input=typed, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="command-") as folder:
+            streams = Streams(*(Path(folder) / name for name in ("typed", "output", "errors")))
+            streams.inward.write_text(typed, "utf-8")
+            process = start(["campaign", *arguments], self.environ, streams, is_forked=self.is_forked)
+            try:
+                status = process.wait(seconds)
+            finally:
+                kill_group(process)
+            done = Finished(status, streams.output.read_text("utf-8"), streams.errors.read_text("utf-8"))
         with (self.logs / "commands.log").open("a") as log:
-            log.write(f"$ campaign {' '.join(arguments)}\n{done.stdout}{done.stderr}")
-        return Finished(done.returncode, done.stdout, done.stderr)
+            log.write(f"$ campaign {' '.join(arguments)}\n{done.output}{done.errors}")
+        return done
 
     # Processes
 
     def start_web(self, workers: int = 1, *options: str) -> None:
         """Start gunicorn, and return when /healthz answers."""
         gunicorn = [
-            str(PROGRAMS / "gunicorn"),
+            "gunicorn",
             "wsgi:app",
             "--bind",
             f"{LOOPBACK}:{self.port}",
@@ -164,7 +166,7 @@ class Stack:
     def start_worker(self, name: str = "worker") -> None:
         """Start a worker, and return when it is ready; give each a name when there are several."""
         mark = self.log(name).count("worker ready")
-        self._start(name, [str(PROGRAMS / "campaign"), "worker"], lambda: self.log(name).count("worker ready") > mark)
+        self._start(name, ["campaign", "worker"], lambda: self.log(name).count("worker ready") > mark)
 
     def kill9(self, name: str) -> None:
         """SIGKILL a process with its children, and return when they are gone."""
@@ -200,20 +202,13 @@ class Stack:
 
     def _start(self, name: str, command: Sequence[str], is_ready: Callable[[], bool]) -> None:
         assert name not in self.processes, f"{name} runs already"
-        with (self.logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self.logs / f"{name}.log"
+        process = start(command, self.environ, Streams(output=log, errors=log), is_forked=self.is_forked)
         self.processes[name] = process
         until(lambda: process.poll() is not None or is_ready(), 60)
-        if process.poll() is not None:
-            raise AssertionError(f"{name} ended with {self.processes.pop(name).returncode}:\n{self.log(name)[-5000:]}")
+        if (status := process.poll()) is not None:
+            del self.processes[name]
+            raise AssertionError(f"{name} ended with {status}:\n{self.log(name)[-5000:]}")
 
     def _is_healthy(self) -> bool:
         with suppress(OSError):

@@ -5,15 +5,16 @@ sink kept, on which connection, and what the weather over it answered.
 """
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPException
 from secrets import token_bytes
 
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from campaign import clock
@@ -150,10 +151,17 @@ class Storm:
         gap = 0.8 * self.course.readers / max(1, len(kinds))
         for kind in kinds:
             self._revive()
-            self._await_letters(len(self.sink.letters) + int(gap * self.chance.uniform(0.2, 1.2)) + 1, 30)
+            self._await_turn(len(self.sink.letters) + int(gap * self.chance.uniform(0.2, 1.2)) + 1)
             self._choose_moment()
             self._strike(kind)
         self._revive()
+
+    def _await_turn(self, count: int) -> None:
+        """Until so many letters are kept in all, or no more will come."""
+        for _ in range(30):
+            self._await_letters(count, 1)
+            if len(self.sink.letters) >= count or self._is_done():
+                return
 
     def _choose_moment(self) -> None:
         """Any moment; or the worst, when letters are in flight."""
@@ -171,9 +179,8 @@ class Storm:
         return kinds
 
     def _strike(self, kind: str) -> None:
-        name = "" if kind == "database" else self._victim()
+        name = "" if kind == "database" else self._stop_fullest() if kind == "stop" else self._stop_one()
         if name:
-            self.workers.stop(name)  # what it has open does not change while we look
             self.weather.holding.clear()
             visits = self.workers.visits(name, self.sink)
             bound = len(visits) if kind == "worker" else self.connections
@@ -185,10 +192,47 @@ class Storm:
         {"worker": self._kill_worker, "database": self._kill_database, "stop": self._stop_worker}[kind](name)
         strike.ended = time.monotonic()
 
-    def _victim(self) -> str:
-        """One of the workers that are sending, if any is."""
+    def _stop_fullest(self) -> str:
+        """Stop the worker with most letters in its hands, which are anybody's after its lease.
+
+        On SQLite it is not stopped while it writes: for so long, nobody else could.
+        """
+        while True:
+            with suppress(TimeoutError):
+                until(lambda: any(self._held(name) > 3 * self.connections for name in self.workers.pids), 3, every=0.01)
+            name = max(sorted(self.workers.pids), key=self._held)
+            self.workers.stop(name)
+            if not self._is_locked():
+                return name
+            self.workers.go_on(name)
+
+    def _is_locked(self) -> bool:
+        if not self.stack.database_url.startswith("sqlite"):
+            return False
+        file = self.stack.database_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file, timeout=1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError:
+                return True
+        return False
+
+    def _held(self, name: str) -> int:
+        """How many letters a worker has claimed; as if there were one, while the database is away."""
+        held = select(func.count()).where(Delivery.owner.like(f"{self.workers.pids[name]}-%"))
+        with suppress(OperationalError):
+            try:
+                return db.session.scalar(held) or 0
+            finally:
+                db.session.rollback()  # reading takes the write lock on SQLite
+        return 1
+
+    def _stop_one(self) -> str:
+        """Stop one of the workers that are sending, if any is: what it has open does not change while we look."""
         names = sorted(self.workers.pids)
-        return self.chance.choice([name for name in names if self.workers.visits(name, self.sink)] or names)
+        name = self.chance.choice([name for name in names if self.workers.visits(name, self.sink)] or names)
+        self.workers.stop(name)
+        return name
 
     def _kill_worker(self, name: str) -> None:
         self.workers.kill9(name)
@@ -201,7 +245,10 @@ class Storm:
         self.server.start()
 
     def _stop_worker(self, name: str) -> None:
-        self.has_ended.wait(LEASE + 3)  # so that others have sent what it held
+        self.has_ended.wait(LEASE)
+        with suppress(TimeoutError):
+            until(lambda: not self._held(name), 20, every=0.1)
+        self.has_ended.wait(3)  # so that others have sent what it held
         self.workers.go_on(name)
 
     def _revive(self) -> None:

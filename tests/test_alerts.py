@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from promql_parser import BinaryExpr, Expr, LabelModifierType, MatchOp, VectorSelector
 
+from tests.programs import ROOT
 from tests.servers import SmtpSink
-from tests.stack import ROOT, Stack
+from tests.stack import Stack
 from tests.test_sending import Post, crowd, working
 
 one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

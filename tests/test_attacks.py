@@ -41,8 +41,9 @@ from campaign.timeline.operations import UpdateDraft, add_update, publish
 from campaign.web import render_markdown
 from campaign.worker import Worker
 from tests.letters_in import Letter, read
+from tests.programs import ROOT
 from tests.servers import SmtpSink
-from tests.stack import FORM, ROOT, SIGNER, Stack, campaign_file
+from tests.stack import FORM, SIGNER, Stack, campaign_file
 from tests.test_state_machine import FACTS, World
 
 OK, SEE_OTHER, FORBIDDEN, NOT_FOUND, GONE, TOO_LARGE, UNFIT, TOO_MANY = 200, 303, 403, 404, 410, 413, 422, 429

@@ -20,7 +20,8 @@ from campaign.statements.models import Statement
 from campaign.timeline.models import Update
 from campaign.timeline.operations import UpdateDraft, add_update, publish
 from tests.commands import Run, runner
-from tests.stack import ROOT, Stack, campaign_file, update_file
+from tests.programs import ROOT
+from tests.stack import Stack, campaign_file, update_file
 
 SLUG = "release-test"
 
@@ -347,6 +348,7 @@ def test_make_run_passes_the_port_on(backend: str) -> None:
 def test_a_refusal_of_the_real_command_is_a_sentence(stack: Stack, keys: Keyring) -> None:
     """Status 1, a sentence on standard error, no traceback; in another language's terminal likewise."""
     stack.settings["LC_ALL"] = "C"
+    stack.is_forked = False
     finished = stack.try_run("publish", str(update_file(stack.folder, "nowhere")), "--yes")
     assert (finished.status, finished.output) == (1, "")
     assert finished.errors == "Error: There is no campaign “nowhere”.\n"

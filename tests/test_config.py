@@ -11,7 +11,8 @@ from campaign.config import SETTINGS_FILE, Config
 from campaign.errors import Misconfigured
 from campaign.opening import PRIVATE_KEY, Keyring
 from campaign.sealing import PUBLIC_KEY
-from tests.stack import ROOT, Stack
+from tests.programs import ROOT
+from tests.stack import Stack
 
 NEEDED = {
     "CAMPAIGN_PUBLIC_URL": "https://campaign.example",
@@ -230,6 +231,7 @@ def test_the_worker_does_not_start_without_its_keys(
 def test_gunicorn_gives_up_when_a_setting_is_missing(installation: Stack) -> None:
     """wsgi.py exits with 3, on which gunicorn stops instead of starting workers for ever; the log says why."""
     del installation.settings["CAMPAIGN_SMTP_URL"]
+    installation.is_forked = False
     with pytest.raises(
         AssertionError, match=r"web ended with 3:(?s:.*)Campaign cannot start\. CAMPAIGN_SMTP_URL is not"
     ):

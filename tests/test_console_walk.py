@@ -22,7 +22,8 @@ from campaign.importing import import_campaign, read_campaign
 from campaign.organizers.console import allowed, check_console, signed_in, whom
 from campaign.organizers.models import Role
 from tests.organizers_in import Organizers, token_in
-from tests.stack import ROOT, Stack, campaign_file
+from tests.programs import ROOT
+from tests.stack import Stack, campaign_file
 
 OK, FORBIDDEN, MISSING = 200, 403, 404
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from campaign.cli import main
-from tests.stack import ROOT
+from tests.programs import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

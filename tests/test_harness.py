@@ -404,8 +404,10 @@ def test_killed_processes_start_again(stack: Stack, sink: SmtpSink) -> None:
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_an_installation_can_be_made_from_nothing(tmp_path: Path, sink: SmtpSink, empty_database_url: str) -> None:
     with Stack(tmp_path / "new", sink.url, empty_database_url) as stack:
+        stack.is_forked = False
         stack.prepare(campaign_file(tmp_path))
         stack.start_web()
+        stack.start_worker()
         assert stack.get("/en/release-test/").status == 200
 
 

@@ -37,7 +37,7 @@ from campaign.work import QUIET_SECONDS
 from campaign.worker import Worker
 from tests.letters_in import read
 from tests.servers import ACCEPT, HANG_UP, KEEP_AND_HANG_UP, LOOPBACK, STALL, Received, Redis, SmtpSink, until
-from tests.stack import PROGRAMS, SIGNER, Stack
+from tests.stack import SIGNER, Stack
 from tests.test_state_machine import FACTS, World
 
 SLUGS = (f"sending-{number}" for number in count())
@@ -659,7 +659,7 @@ def test_the_local_inbox_keeps_letters(installation: Stack) -> None:
             return False
         return True
 
-    installation._start("inbox", [str(PROGRAMS / "campaign"), "inbox"], listens)
+    installation._start("inbox", ["campaign", "inbox"], listens)
     with smtplib.SMTP(LOOPBACK, port, timeout=5) as sender:
         sender.sendmail("a@example.org", ["b@example.org"], b"Subject: kept\r\n\r\n.dot\r\n")
     kept = [path.read_bytes() for path in Path(installation.instance, "inbox", "new").iterdir()]

@@ -12,7 +12,7 @@ from campaign.organizers.models import Role
 from campaign.pages.tokens import PAIRS, contrast, forced, pairs, schemes, values
 from campaign.timeline.models import Status
 from tests.organizers_in import Organizers
-from tests.stack import ROOT
+from tests.programs import ROOT
 
 STATIC = ROOT / "campaign" / "static"
 OK = 200

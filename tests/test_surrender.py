@@ -36,8 +36,9 @@ from campaign.statements.models import Endorsement, Statement
 from campaign.statements.operations import approve
 from campaign.worker import Worker
 from tests.letters_in import read
+from tests.programs import FOLDER, ROOT
 from tests.servers import Databases, Postgres, SmtpSink, until
-from tests.stack import PROGRAMS, ROOT, SIGNER, Stack, update_file
+from tests.stack import SIGNER, Stack, update_file
 from tests.test_attacks import GONE, OK, SEE_OTHER, House
 from tests.test_endorsing import UNION
 from tests.test_letters import TO_ORGANIZERS
@@ -339,9 +340,7 @@ def test_the_web_process_holds_nothing_that_opens(stack: Stack) -> None:
 
 def test_no_import_leads_the_web_to_the_keys() -> None:
     """Nor will one that is added later."""
-    done = subprocess.run(
-        [PROGRAMS / "lint-imports"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([FOLDER / "lint-imports"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert re.search(r"web process reaches neither the private key nor any task\S* KEPT", done.stdout), done.stdout
 
 

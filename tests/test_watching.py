@@ -30,9 +30,10 @@ from campaign.watching.models import Heartbeat
 from campaign.watching.operations import SILENT_LASTS, Pulse, beat
 from campaign.watching.probe import DatabaseAway, Probe
 from tests.conftest import Templates
+from tests.programs import ROOT
 from tests.servers import SmtpSink, until
 from tests.signers_in import signs
-from tests.stack import ROOT, Stack
+from tests.stack import Stack
 from tests.test_sending import Post, working
 
 one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -31,8 +31,9 @@ from campaign.timeline.models import Status
 from campaign.timeline.operations import UpdateDraft, add_update, publish, retract
 from campaign.timeline.queries import published_update
 from tests.letters_in import Letter, read
+from tests.programs import ROOT
 from tests.servers import SmtpSink, until
-from tests.stack import ROOT, SIGNER, Stack, campaign_file
+from tests.stack import SIGNER, Stack, campaign_file
 
 DEMO = ROOT / "campaign" / "demo"
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafe " + "Ñ" * 30
