@@ -49,7 +49,7 @@ QUIET = (
 """What keeps Chromium from asking anybody but us."""
 
 
-# Who runs what, with `-n 2`: two processes, each with servers and a browser of its own.
+# Who runs what, with `-n 3`: three processes, each with servers and a browser of its own.
 
 TOGETHER = ("tests/test_browser.py", "tests/test_console_browser.py")
 """Files whose tests share an installation that takes long to make: they are run by one process, and begun first."""

@@ -68,8 +68,8 @@ class Streams:
 
 
 def start(command: Sequence[str], environ: Mapping[str, str], streams: Streams, *, is_forked: bool = True) -> Running:
-    """Start a program by its name, in a session of its own; what it writes is appended."""
-    if is_forked:
+    """Start a program, in a session of its own; what it writes is appended. Forked are those of CALLED."""
+    if is_forked and command[0] in CALLED:
         return Forked(partial(_call, command), environ, streams)
     with streams.inward.open("rb") as inward, streams.output.open("ab") as out, streams.errors.open("ab") as errors:
         return subprocess.Popen(
