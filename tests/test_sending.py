@@ -24,7 +24,7 @@ from campaign.campaigns.models import Campaign
 from campaign.config import Config
 from campaign.db import db
 from campaign.importing import import_campaign
-from campaign.mailing import sending
+from campaign.mailing import sending, settling
 from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import Delivery, Mailing, Reader, Suppression
 from campaign.mailing.operations import Addressee, find_or_add_reader
@@ -476,7 +476,7 @@ def test_the_check_itself_can_fail(
     post: Post, hands: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """A worker that does not record what it sent, or only after its lease was taken from it, is found out."""
-    addresses, late, settle = crowd(post, 3), set[int](), sending.settle
+    addresses, late, settle = crowd(post, 3), set[int](), settling.settle
 
     def settle_late(outcomes: Mapping[int, Outcome], *rest: Any) -> int:
         if late.isdisjoint(outcomes):
@@ -487,7 +487,7 @@ def test_the_check_itself_can_fail(
         return settle(outcomes, *rest)
 
     monkeypatch.setattr(
-        sending, "settle", settle_late if how == "records too late" else lambda outcomes, *_: len(outcomes)
+        settling, "settle", settle_late if how == "records too late" else lambda outcomes, *_: len(outcomes)
     )
     post.work()
     hands.shift(60)
@@ -495,6 +495,23 @@ def test_the_check_itself_can_fail(
     post.work()
     with pytest.raises(AssertionError, match="not once"):
         assert_each_once(post.sink, addresses)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_what_a_database_forgot_is_settled_again(post: Post, hands: time_machine.Traveller) -> None:
+    """Settling waits for no disk: after a crash the worker says once more how its letters ended, and sends none anew."""
+    addresses = crowd(post, 3)
+    post.work()
+    forgotten = {"state": "leased", "owner": post.worker.sender.owner, "attempts": 0, "lease_until": clock.now()}
+    assert db.session.query(Delivery).update(forgotten) == 3
+    db.session.commit()
+    with post.worker.app.app_context():
+        db.engine.dispose()  # no connection outlives a crash
+    post.work()
+    hands.shift(60)
+    post.work()
+    assert_each_once(post.sink, addresses)
+    assert post.letters() == [("sent", 1, 250)] * 3
 
 
 # Who comes first, who is left out

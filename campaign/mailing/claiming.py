@@ -1,5 +1,6 @@
 """Deliveries that are due: claimed under a lease, settled, given back. Only whose the lease is may change them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,7 +54,7 @@ class Outcome:
 _table = cast("Table", Delivery.__table__)
 _SETTLE = (
     update(_table)
-    .where(_table.c.id == bindparam("delivery"), _table.c.owner == bindparam("holder"))
+    .where(_table.c.id.in_(bindparam("delivery_ids", expanding=True)), _table.c.owner == bindparam("holder"))
     .values(
         state=bindparam("ended_as"),
         owner=None,
@@ -64,7 +65,7 @@ _SETTLE = (
         settled_at=bindparam("ended_at", type_=_table.c.settled_at.type),
     )
 )
-"""Made once: it runs for each letter. Those of one moment are settled together."""
+"""Made once: it runs for each letter. Those that ended alike are settled together."""
 
 
 _RETURNED = {"state": DeliveryState.DUE, "owner": None, "lease_until": None}
@@ -83,15 +84,17 @@ def settle(outcomes: Mapping[int, Outcome], owner: str, now: datetime, connectio
     Of the others nothing is changed: somebody else holds them, or has settled them. `connection`: another than the
     session's, to commit these alone.
     """
-    rows = [_settled(delivery_id, owner, outcome, now) for delivery_id, outcome in outcomes.items()]
+    alike: defaultdict[Outcome, list[int]] = defaultdict(list)
+    for delivery_id, outcome in outcomes.items():
+        alike[outcome].append(delivery_id)
     on = db.session.connection() if connection is None else connection
-    return on.execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
+    return sum(on.execute(_SETTLE, _settled(ids, owner, outcome, now)).rowcount for outcome, ids in alike.items())
 
 
-def _settled(delivery_id: int, owner: str, outcome: Outcome, now: datetime) -> dict[str, object]:
+def _settled(delivery_ids: list[int], owner: str, outcome: Outcome, now: datetime) -> dict[str, object]:
     is_due = outcome.state is DeliveryState.DUE
     return {
-        "delivery": delivery_id,
+        "delivery_ids": delivery_ids,
         "holder": owner,
         "ended_as": outcome.state.value,
         "reply": outcome.code,
