@@ -1,7 +1,6 @@
 """The private key and the pepper: open, fingerprint, link tokens. The worker's side only."""
 
 import base64
-import hashlib
 import hmac
 import os
 from datetime import date
@@ -92,7 +91,7 @@ class Keyring:
 
     def _mac(self, purpose: str, *parts: str) -> bytes:
         text = "\0".join((purpose, *parts))
-        return hmac.new(self._pepper, text.encode(), hashlib.sha256).digest()
+        return hmac.digest(self._pepper, text.encode(), "sha256")
 
 
 def make_keys(folder: Path) -> bool:

@@ -499,7 +499,7 @@ def test_the_check_itself_can_fail(
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_what_a_database_forgot_is_settled_again(post: Post, hands: time_machine.Traveller) -> None:
-    """Settling waits for no disk: after a crash the worker says once more how its letters ended, and sends none anew."""
+    """Settling waits for no disk: after a crash the worker tells again how its letters ended, and sends none."""
     addresses = crowd(post, 3)
     post.work()
     forgotten = {"state": "leased", "owner": post.worker.sender.owner, "attempts": 0, "lease_until": clock.now()}

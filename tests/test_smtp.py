@@ -11,9 +11,10 @@ from flask import Flask
 from flask_mail import Mail
 
 from campaign.mailing import smtp
-from campaign.mailing.carrying import Carriers, Fate, Parcel, Reply
+from campaign.mailing.carrying import Carriers
 from campaign.mailing.relay import Relay, RelayConnection
-from campaign.mailing.smtp import PlainSMTP
+from campaign.mailing.talking import Fate, Parcel, Reply
+from campaign.mailing.wire import Wire
 from tests.servers import BREAK_OFF, HANG_UP, KEEP_AND_HANG_UP, LOOPBACK, STALL, SmtpSink
 
 CONTENT = b"Subject: News\r\n\r\n.one dot\r\n..two dots\r\n.\r\nthe end\r\n"
@@ -100,13 +101,13 @@ def test_how_often_is_written(
     """Twice a letter, or four times."""
     carry(carriers)
     written: list[bytes] = []
-    send = PlainSMTP.send
+    write = Wire.write
 
-    def note(self: PlainSMTP, what: bytes | str) -> None:
-        written.append(what if isinstance(what, bytes) else what.encode())
-        send(self, what)
+    def note(self: Wire, data: bytes) -> None:
+        written.append(data)
+        write(self, data)
 
-    monkeypatch.setattr(PlainSMTP, "send", note)
+    monkeypatch.setattr(Wire, "write", note)
     carry(carriers)
     assert len(written) == (2 if pipelining else 4)
     envelope = b"MAIL FROM:<news@campaign.example>\r\nRCPT TO:<reader@example.org>\r\nDATA\r\n"
@@ -151,6 +152,18 @@ def test_an_address_says_no_command(sink: SmtpSink, carriers: Carriers, address:
     """A line break in it, or what is not ASCII: nothing is said."""
     assert carry(carriers, address).fate is Fate.BROKEN_OFF
     assert (sink.letters, sink.refused) == ([], [])
+
+
+@both_ways
+def test_what_was_answered_in_time_is_heard_late(sink: SmtpSink, carriers: Carriers) -> None:
+    """Whoever hands letters out may have to wait for something else: that is not the relay's fault."""
+    carriers.hand_out(Parcel("news@campaign.example", "reader@example.org", CONTENT, time.monotonic() + 60))
+    [(_parcel, first)] = carriers.collect()
+    carriers.hand_out(Parcel("news@campaign.example", "next@example.org", CONTENT, time.monotonic() + 60))
+    time.sleep(1.2 * SECONDS)  # the relay's patience with us is no event that we could await
+    [(_parcel, second)] = carriers.collect()
+    assert first == second == Reply(Fate.ACCEPTED, 250)
+    assert sink.connections == 1
 
 
 # A relay that goes away in the middle of its replies

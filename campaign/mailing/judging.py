@@ -5,10 +5,10 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaign.mailing.carrying import Fate, Reply
 from campaign.mailing.claiming import Outcome
 from campaign.mailing.models import DeliveryState
 from campaign.mailing.queries import Claimed
+from campaign.mailing.talking import Fate, Reply
 from campaign.values import Resend
 
 ATTEMPTS = 12

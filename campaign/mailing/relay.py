@@ -5,12 +5,14 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 from flask_mail import Connection, Mail, Message
 
 from campaign.config import Config
-from campaign.mailing.smtp import PlainSMTP, WrappedSMTP
+from campaign.mailing.smtp import Dialogue, Speaker
+from campaign.mailing.wire import Wire
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -67,24 +69,28 @@ class Relay:
 
 
 class RelayConnection(Connection):
-    """One connection to the relay. Raises smtplib.SMTPException and OSError."""
+    """One connection to the relay: Flask-Mail's, but that a letter is a dialogue which waits for nobody.
 
-    host: PlainSMTP | WrappedSMTP | None
+    Connecting waits, and raises smtplib.SMTPException and OSError.
+    """
+
+    host: smtplib.SMTP | None
 
     def __init__(self, mail: Mail, relay: Relay) -> None:
         super().__init__(mail)
         self.relay = relay
-        self.until = float("inf")
+        self.wire: Wire | None = None
+        self.speaker = Speaker(frozenset())
 
-    def configure_host(self) -> PlainSMTP | WrappedSMTP:
+    def configure_host(self) -> smtplib.SMTP:
         """Connect, secured as the relay's scheme says: an unknown certificate is refused."""
         relay = self.relay
-        host: PlainSMTP | WrappedSMTP
+        host: smtplib.SMTP
         if relay.scheme == "smtps":
             trusted = ssl.create_default_context()
-            host = WrappedSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
+            host = smtplib.SMTP_SSL(relay.host, relay.port, relay.own_name, timeout=relay.timeout, context=trusted)
         else:
-            host = PlainSMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
+            host = smtplib.SMTP(relay.host, relay.port, relay.own_name, timeout=relay.timeout)
         try:
             if host.sock is not None:
                 host.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is written is whole
@@ -92,46 +98,51 @@ class RelayConnection(Connection):
                 host.starttls(context=ssl.create_default_context())
             if relay.username and relay.password:
                 host.login(relay.username, relay.password)
+            host.ehlo_or_helo_if_needed()
         except (OSError, smtplib.SMTPException):
             host.close()
             raise
         return host
 
     def connect(self) -> None:
-        """Connect, unless it is open (smtplib closes it by itself at a 421)."""
+        """Connect and make ready for letters; waits for the relay."""
+        self.__enter__()
         if self.host is None or self.host.sock is None:
-            self.__enter__()
-
-    def carry(self, message: "PreparedMessage", until: float) -> None:
-        """Send, not later than `until` (monotonic seconds); close after as many as may go over one connection."""
-        self.until = until
-        self.send(message)
-        self.num_emails += 1
-        if self.num_emails >= self.relay.letters_per_connection:
-            self.say_goodbye()
-
-    def send(self, message: Message, envelope_from: str | tuple[str, str] | None = None) -> None:
-        """Send over the open connection, without Flask-Mail's checks: they take half its time, and it is prepared."""
-        if self.host is None:
             raise smtplib.SMTPServerDisconnected
-        self.host.until = self.until
-        [recipient] = message.recipients
-        self.host.deliver(str(envelope_from or message.sender), str(recipient), message.as_bytes())
+        self.speaker = Speaker(frozenset(self.host.esmtp_features))
+        self.wire = Wire(self.host.sock)
 
     @property
-    def is_reply_owed(self) -> bool:
-        """Whether a message went out whose fate is unknown."""
-        return self.host is not None and self.host.is_reply_owed
+    def letters(self) -> int:
+        """How many letters it has carried, that under way among them."""
+        return self.num_emails
 
-    def say_goodbye(self) -> None:
-        """Close an open connection as the protocol asks for, if the relay still listens."""
-        if self.host is not None:
-            with suppress(OSError, smtplib.SMTPException):
-                self.host.quit()
-            self.hang_up()
+    def carry(self, message: PreparedMessage, until: float) -> Dialogue:
+        """The dialogue that carries a letter over the open connection, not later than `until` (monotonic seconds)."""
+        self.num_emails += 1
+        [recipient] = message.recipients
+        return self.speaker.letter(str(message.sender), str(recipient), message.as_bytes(), until)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether as many letters went over it as may."""
+        return self.letters >= self.relay.letters_per_connection
+
+    def take_leave(self) -> None:
+        """Close the connection as the protocol asks for; a thread waits until the relay has heard it."""
+        if self.host is not None and self.host.sock is not None:
+            self.host.sock.settimeout(self.relay.timeout)
+            Thread(target=_quit, args=(self.host,), name="goodbye", daemon=True).start()
+        self.host = self.wire = None
 
     def hang_up(self) -> None:
         """Close, whatever state the connection is in."""
         if self.host is not None:
             self.host.close()
-            self.host = None
+        self.host = self.wire = None
+
+
+def _quit(host: smtplib.SMTP) -> None:
+    with suppress(OSError, smtplib.SMTPException):
+        host.quit()
+    host.close()

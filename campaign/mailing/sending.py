@@ -20,7 +20,7 @@ from campaign import clock
 from campaign.config import Config
 from campaign.db import db
 from campaign.mailing import judging
-from campaign.mailing.carrying import Carriers, Fate, Parcel, Reply
+from campaign.mailing.carrying import Carriers
 from campaign.mailing.claiming import Lease, Turn, claim, give_back, postpone
 from campaign.mailing.judging import OF_LATE, Domains, ErrorRate, Verdict, judge
 from campaign.mailing.letters import LetterKind
@@ -32,6 +32,7 @@ from campaign.mailing.queries import Claimed, claimed, sending_mailings, suppres
 from campaign.mailing.relay import Relay, RelayConnection
 from campaign.mailing.returning.addresses import ReturnAddresses
 from campaign.mailing.settling import Settler
+from campaign.mailing.talking import Fate, Parcel, Reply
 from campaign.mailing.tasks import open_address
 from campaign.mailing.writing import Writer
 from campaign.opening import CannotOpen, Keyring
@@ -94,6 +95,7 @@ class Sender:
         """Send until nothing is due; letters may change between runs, so none is kept longer than one."""
         self.writer.forget()
         self.is_dry = False
+        self.carriers.rest()
         with self.settler.connected() as connection:
             self._settle(connection)
             while self._claim() or self.written or self.carriers.busy:

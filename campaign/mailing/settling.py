@@ -13,7 +13,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from campaign.db import db, is_sqlite
 from campaign.mailing.claiming import Outcome, settle
@@ -84,5 +84,5 @@ def _hasty(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             connection.exec_driver_sql("RESET synchronous_commit")

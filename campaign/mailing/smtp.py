@@ -1,120 +1,142 @@
-"""Speaking SMTP (RFC 5321): smtplib's client, which says what can be said together at once (RFC 2920)."""
+"""Speaking SMTP (RFC 5321): what is said for one letter, as a dialogue that leaves reading and writing to others.
+
+smtplib connects, secures and logs in; what can be said together is said at once (RFC 2920).
+"""
 
 import smtplib
 import time
-from contextlib import suppress
+from collections.abc import Generator
 
 OK, GO_ON, CLOSING = 250, 354, 421
 TAKEN = (250, 251)
 """A recipient is taken, or will be forwarded to (RFC 5321, section 3.4)."""
 
 END = b".\r\n"
+RESET = b"RSET\r\n"
+
+Answer = tuple[int, bytes]
+"""A reply's code and words."""
+
+Dialogue = Generator[bytes | None, Answer, None]
+"""Yields bytes to be written, or None for the next reply, which is sent in; an OSError is thrown in if it breaks."""
 
 
 class TooLate(Exception):
     """The time of a letter was over before its data went out."""
 
 
-class PlainSMTP(smtplib.SMTP):
-    """Knows whether the relay still owes the reply to a message's data: if it is lost then, nobody can tell."""
+class Speaker:
+    """What is said over one connection.
 
-    is_reply_owed = False
-    until = float("inf")
-    """No data goes out later than this (monotonic seconds): a process that was stopped for long must not go on."""
+    `offers`: the relay's extensions. `is_reply_owed`: whether it owes the reply to a message's data; if that is lost,
+    nobody can tell. `is_over`: the relay closes the connection (421), or nobody knows where the dialogue stands.
+    """
 
-    def deliver(self, sender: str, recipient: str, content: bytes) -> None:
-        """Send a letter, whose lines end with CRLF, to one recipient.
+    def __init__(self, offers: frozenset[str]) -> None:
+        self.offers = offers
+        self.is_reply_owed = False
+        self.is_over = False
 
-        Raises TooLate, OSError, and of smtplib SMTPSenderRefused, SMTPRecipientsRefused, SMTPDataError and
-        SMTPServerDisconnected. After a reply of 421 the connection is closed; after another refusal it is ready for
-        the next letter.
+    def letter(self, sender: str, recipient: str, content: bytes, until: float) -> Dialogue:
+        """Send a letter to one recipient; no data goes out later than `until` (monotonic seconds).
+
+        Raises TooLate, ValueError, what is thrown in, and of smtplib SMTPSenderRefused, SMTPRecipientsRefused and
+        SMTPDataError. Unless it is over, the connection is ready for the next letter after a refusal.
         """
         self.is_reply_owed = False
-        self.ehlo_or_helo_if_needed()
-        self._see_that_it_is_time()
+        _see_that_it_is_time(until)
         envelope = self._envelope(sender, recipient, len(content))
-        refusal, is_open = self._offer_at_once(envelope) if self.has_extn("pipelining") else self._offer(envelope)
+        offer = self._offer_at_once if "pipelining" in self.offers else self._offer
+        refusal, is_open = yield from offer(envelope)
         if refusal is not None:
-            self._take_back(is_open=is_open)
+            yield from self._take_back(is_open=is_open)
             raise _error(*refusal, sender, recipient)
-        self._see_that_it_is_time()
+        _see_that_it_is_time(until)
         self.is_reply_owed = True
-        self.send(_transparent(content) + END)
-        code, said = self.getreply()
+        yield _transparent(content) + END
+        code, said = yield None
         self.is_reply_owed = False
         if code != OK:
-            self._begin_anew(code)
+            yield from self._begin_anew(code)
             raise smtplib.SMTPDataError(code, said)
-
-    def _see_that_it_is_time(self) -> None:
-        if time.monotonic() > self.until:
-            raise TooLate
 
     def _envelope(self, sender: str, recipient: str, size: int) -> list[bytes]:
         """The commands before the data; raises ValueError where an address would end its line."""
-        sized = f" SIZE={size}" if self.has_extn("size") else ""
+        sized = f" SIZE={size}" if "size" in self.offers else ""
         lines = [f"MAIL FROM:<{sender}>{sized}", f"RCPT TO:<{recipient}>", "DATA"]
         if any(not line.isprintable() for line in lines):
             raise ValueError("an address with a control character")
         return [f"{line}\r\n".encode("ascii") for line in lines]
 
-    def _offer(self, envelope: list[bytes]) -> tuple["_Refusal | None", bool]:
+    def _offer(self, envelope: list[bytes]) -> "_Offer":
         """One command after the other, until one is refused; which one, and whether data is waited for."""
         for number, command in enumerate(envelope):
-            self.send(command)
-            code, said = self.getreply()
+            yield command
+            code, said = yield None
             if code not in _WANTED[number]:
+                self.is_over = code == CLOSING
                 return (number, code, said), False
         return None, True
 
-    def _offer_at_once(self, envelope: list[bytes]) -> tuple["_Refusal | None", bool]:
+    def _offer_at_once(self, envelope: list[bytes]) -> "_Offer":
         """All in one go, and then the replies; the first that refuses counts. 421 is the last that comes."""
-        self.send(b"".join(envelope))
+        yield b"".join(envelope)
         refusal: _Refusal | None = None
         for number in range(len(envelope)):
             try:
-                code, said = self.getreply()
-            except (OSError, smtplib.SMTPServerDisconnected):
+                code, said = yield None
+            except OSError:
                 if refusal is None:
                     raise
+                self.is_over = True
                 return refusal, False  # what was refused stays refused
             if code not in _WANTED[number] and refusal is None:
                 refusal = number, code, said
             if code == CLOSING:
-                self.close()
+                self.is_over = True
                 return refusal, False
         return refusal, code == GO_ON
 
-    def _take_back(self, *, is_open: bool) -> None:
+    def _take_back(self, *, is_open: bool) -> Dialogue:
         """Make the connection ready after a refusal.
 
         Where the relay asks for the data all the same, a single dot ends it, and nobody gets it (RFC 2920, 3.1).
         """
-        with suppress(OSError, smtplib.SMTPServerDisconnected):
-            if is_open:
-                self.send(END)
-                self._begin_anew(self.getreply()[0])
-            elif self.sock is not None:
-                self._begin_anew(OK)
+        code = OK
+        if is_open:
+            try:
+                yield END
+                code, _said = yield None
+            except OSError:
+                code = CLOSING
+        if not self.is_over:
+            yield from self._begin_anew(code)
 
-    def _begin_anew(self, code: int) -> None:
-        """End what was begun, after a reply with this code; smtplib closes by itself what is broken."""
-        if code == CLOSING:
-            self.close()
+    def _begin_anew(self, code: int) -> Dialogue:
+        """End what was begun, after a reply with this code."""
+        self.is_over = code == CLOSING
+        if self.is_over:
             return
-        with suppress(OSError, smtplib.SMTPServerDisconnected):
-            self.rset()
-
-
-class WrappedSMTP(PlainSMTP, smtplib.SMTP_SSL):
-    """The same inside TLS from the first byte (RFC 8314)."""
+        try:
+            yield RESET
+            yield None
+        except OSError:
+            self.is_over = True
 
 
 _Refusal = tuple[int, int, bytes]
 """Which command of the envelope was refused, with which code and words."""
 
+_Offer = Generator[bytes | None, Answer, tuple[_Refusal | None, bool]]
+
 _WANTED = ((OK,), TAKEN, (GO_ON,))
 """The replies with which the letter goes on, to each command of the envelope."""
+
+
+def _see_that_it_is_time(until: float) -> None:
+    """A process that was stopped for long must not go on."""
+    if time.monotonic() > until:
+        raise TooLate
 
 
 def _error(number: int, code: int, said: bytes, sender: str, recipient: str) -> smtplib.SMTPException:
