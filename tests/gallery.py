@@ -1,7 +1,7 @@
 """`python -m tests.gallery [NAME …]`: makes docs/gallery anew: each public page by languages, sizes and colours.
 
-With names, only those pages; docs/gallery.md then stays as it is. CAMPAIGN's settings are not needed: an installation
-of its own is made in a temporary folder.
+Also the two pictures of public pages in README. With names, only those pages; README's pictures and docs/gallery.md
+then stay as they are. CAMPAIGN's settings are not needed: an installation of its own is made in a temporary folder.
 """
 
 import sys
@@ -28,6 +28,9 @@ WITH_ERRORS = ("sign", "endorse")
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 SHOWN = {360: 240, 1280: 560}
 """How wide a page of a width is on the sheet, in pixels."""
+
+README = {"campaign": ("en", 1280, 860), "campaign-phone": ("ur", 360, 740)}
+"""Pictures of the open campaign for README: language, width, height."""
 
 CUT, GAP, GROUND, QUALITY = 1000, 16, "#8a8a86", 62
 """The sheet is at most so high, and so many pixels lie between the pages."""
@@ -74,13 +77,23 @@ def draw(page: Page, world: World, name: str, locale: str) -> None:
     sheet(list(shots(page))).save(file_of(name, locale), quality=QUALITY, method=6)
 
 
+def draw_readme(page: Page, world: World) -> None:
+    """Make the pictures that README shows."""
+    for name, (locale, width, height) in README.items():
+        page.set_viewport_size(ViewportSize(width=width, height=height))
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        page.goto(world.address("open", locale))
+        page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
+
+
 def page_of_all(names: list[str]) -> str:
     """The page that shows all sheets."""
     widths = ", ".join(f"{width} px {scheme}" for width, scheme in LOOKS)
     lines = [
         "# Gallery",
         f"Each public page as a browser shows it: {widths}. People, photos and numbers are made up for the tests,",
-        "but for the two campaigns of the demonstration. `python -m tests.gallery` makes these pictures anew.",
+        "but for the two campaigns of the demonstration. `python -m tests.gallery` makes these pictures anew, and two",
+        "of README. Headings are narrow where Debian's `fonts-noto-extra` is installed, as it was here.",
     ]
     for name in names:
         lines.append(f"\n## {name[0].upper()}{name[1:]}\n")
@@ -105,6 +118,8 @@ def main(wanted: list[str]) -> None:
                     page = context.new_page()
                     for name in wanted or names:
                         draw(page, world, name, locale)
+            if not wanted:
+                draw_readme(browser.new_page(), world)
     if not wanted:
         (ROOT / "docs" / "gallery.md").write_text(page_of_all(names), "utf-8")
 

@@ -392,7 +392,7 @@ PLANTED = {
 
 PLANTED_IN_URDU = {
     "320 px, light: link-name": "document.querySelector('.brand').textContent = ''",
-    "320 px, light: valid-lang": "document.querySelector('.tongues a').lang = 'xx-none'",
+    "320 px, light: valid-lang": "document.querySelector('.foot p').lang = 'xx-none'",
     "320 px, light: document-title": "document.title = ''",
     "320 px, light: select-name": "document.querySelector('label[for=country]').textContent = ''",
     "320 px, light: summary-name": "document.querySelector('summary').textContent = ''",

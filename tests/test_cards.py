@@ -472,6 +472,9 @@ def test_a_poster_is_one_page_and_its_code_leads_to_the_campaign(stack: Stack, a
         page.emulate_media(media="null")  # so that page.pdf() prints as a printer does
         assert read == [f"{stack.url}/{locale}/{slug}/"]
         assert page.locator(".address").inner_text() == read[0].removeprefix("http://")
+        code = page.get_by_role("img").and_(page.locator(".qr"))
+        assert code.get_attribute("alt")
+        assert code.evaluate("image => image.naturalWidth") >= 300 * 58 / 25.4, "dots, 58 mm wide"
     assert not told
     page.close()
 
@@ -485,6 +488,7 @@ def test_what_a_poster_says(app: Flask, client: FlaskClient) -> None:
         assert words in page
     assert "style=" not in page
     assert "<script" not in page
+    assert 'src="data:image/png;base64,' in page, "Tor Browser's level Safest shows no SVG"
     free(campaign, NAME)
     campaign.state = CampaignState.WON
     page = client.get("/en/card/poster").text

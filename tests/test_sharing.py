@@ -279,23 +279,43 @@ PUBLIC_PAGES = [
 @one_database
 @pytest.mark.parametrize("path", PUBLIC_PAGES)
 def test_a_public_page_says_where_it_is_in_each_language(stack: Stack, client: FlaskClient, path: str) -> None:
-    """One address of its own, one in each language, one for all others; title and description; how it is passed on."""
-    url, path = client.application.config["PUBLIC_URL"], path.format(SLUG)
+    """One address, one in each language in which its text is there, one for all others; how it is passed on.
+
+    Where the text falls back to the original, the page's one address is that of the original; the frame of the page
+    is there in all languages, and is passed on in the one that somebody reads.
+    """
+    url, spoken = client.application.config["PUBLIC_URL"], ("en", "ur") if "{0}" in path else tuple(LOCALES)
+    path = path.format(SLUG)
     for locale in LOCALES:
         page = client.get(f"/{locale}/{path}?utm_source=x").text
-        assert tags(page, "link", "rel", "href")["canonical"] == f"{url}/{locale}/{path}"
+        at = locale if locale in spoken else "en"
+        assert tags(page, "link", "rel", "href")["canonical"] == f"{url}/{at}/{path}"
         places = tags(page, "link", "hreflang", "href")
         by_default = f"{url}/en/{path}" if path else f"{url}/"
         assert page.count('name="description"') == page.count("<title>") == 1
-        assert places == {code: f"{url}/{code}/{path}" for code in LOCALES} | {"x-default": by_default}
+        assert places == {code: f"{url}/{code}/{path}" for code in spoken} | {"x-default": by_default}
         names, og = tags(page, "meta", "name", "content"), tags(page, "meta", "property", "content")
         assert (bool(names["description"]), "robots" in names) == (True, False)
         assert (og["og:url"], og["og:locale"]) == (f"{url}/{locale}/{path}", og_locale(locale))
+        others = re.findall(r'"og:locale:alternate" content="(\w+)"', page)
+        assert others == [og_locale(code) for code in spoken if code != locale]
         assert og["og:title"] in html.unescape(page.partition("<title>")[2].partition("</title>")[0])
         assert og["og:description"] == names["description"]
         feed = re.search(r'application/atom\+xml"\s+href="([^"]+)"', page)
         assert feed is not None
         assert client.get(feed[1]).mimetype == "application/atom+xml"
+
+
+@one_database
+def test_others_are_led_to_the_language_a_campaign_was_written_in(stack: Stack, client: FlaskClient) -> None:
+    """Not to the interface's own; where there is but one language, that is all that is named."""
+    text = {"title": "زندہ", "summary": "…", "body": "…", "demands": []}
+    import_campaign(FACTS | {"slug": "alone", "language": "ur", "texts": {"ur": text}, "updates": []}, clock.now())
+    page, there = client.get("/en/alone/").text, f"{client.application.config['PUBLIC_URL']}/ur/alone/"
+    assert tags(page, "link", "hreflang", "href") == {"ur": there, "x-default": there}
+    assert tags(page, "link", "rel", "href")["canonical"] == there
+    assert f'"@id": "{there}"' in page
+    assert all(f'href="/{code}/alone/"' in page.partition("<body")[2] for code in LOCALES), "the interface is there"
 
 
 @one_database
@@ -389,7 +409,7 @@ def test_territories_are_those_that_networks_know() -> None:
 
 
 def test_the_sitemap_holds_what_is_public(stack: Stack, client: FlaskClient) -> None:
-    """Each campaign in each language with all its languages, and when it last changed; no drafts, nothing else."""
+    """Each campaign in each of its languages with the others, and when it last changed; no drafts, nothing else."""
     other_campaign("not-open", "draft", "From a draft")
     moment = datetime.now(UTC) + timedelta(days=1)
     retract(tell("Wrong"), "Wrong.", moment)
@@ -399,10 +419,11 @@ def test_the_sitemap_holds_what_is_public(stack: Stack, client: FlaskClient) -> 
     urls = ElementTree.fromstring(answer.data).findall("s:url", space)  # noqa: S314 - our own
     base = client.application.config["PUBLIC_URL"]
     places = {url.findtext("s:loc", "", space): url for url in urls}
-    assert set(places) == {f"{base}/{code}/{path}" for code, path in product(LOCALES, ("", "safety/", f"{SLUG}/"))}
+    pages = [*product(LOCALES, ("", "safety/")), *product(("en", "ur"), (f"{SLUG}/",))]
+    assert set(places) == {f"{base}/{code}/{path}" for code, path in pages}
     for place, url in places.items():
         links = {link.get("hreflang"): link.get("href") for link in url.findall("x:link", space)}
-        assert set(links) == {*LOCALES, "x-default"}
+        assert set(links) == {*(("en", "ur") if SLUG in place else LOCALES), "x-default"}
         assert place in links.values()
         changed = "" if "/safety/" in place else moment.isoformat(timespec="seconds")
         assert url.findtext("s:lastmod", "", space) == changed

@@ -18,6 +18,7 @@ from campaign.campaigns.models import Campaign
 from campaign.campaigns.queries import campaign_by_slug
 from campaign.config import Config
 from campaign.db import db
+from campaign.importing import import_campaign
 from campaign.mailing.models import Reader
 from campaign.signing import queries as signing
 from campaign.signing.models import Signature, new_secret
@@ -27,7 +28,7 @@ from tests import test_state_machine
 from tests.letters_in import Letter, read
 from tests.servers import until
 from tests.stack import SIGNER, Stack
-from tests.test_state_machine import World
+from tests.test_state_machine import FACTS, World
 
 world = test_state_machine.world
 
@@ -164,6 +165,17 @@ def test_a_missing_text_falls_back_and_says_so(stack: Stack, client: FlaskClient
     assert re.search(r'<p class="note">[^<]*Español[^<]*English', page)
     assert re.search(r'<h1[^>]* lang="en" dir="ltr"><bdi>Release the test', page)
     assert '<p class="note">' not in client.get(f"/ur/{SLUG}/").text
+
+
+@one_database
+def test_what_is_not_told_yet_has_no_heading(stack: Stack, client: FlaskClient) -> None:
+    """A campaign without a text asks for signatures, and does not announce what is not there."""
+    assert 'id="story"' in client.get(PAGE).text
+    text = {"title": "Free them", "summary": "", "body": "", "demands": []}
+    import_campaign(FACTS | {"slug": "untold", "texts": {"en": text}}, clock.now())
+    page = client.get("/en/untold/").text
+    assert not re.search('id="(story|demands)"', page)
+    assert 'id="sign"' in page
 
 
 # Pages of rows

@@ -22,34 +22,46 @@ MARKS = ("before", "after")
 
 @dataclass(frozen=True)
 class Places:
-    """The one address of a page, and those in each language with their hreflang; "x-default" is for all others."""
+    """Where a page is: here, and in each language with its hreflang; "x-default" is for all others.
 
+    `canonical` is here, but where the campaign's text is not there in this language: then where it is at home.
+    """
+
+    here: str
     canonical: str
     languages: list[tuple[str, str]]
 
 
-def places_here(original: str | None) -> Places | None:
+def places_here(campaign: Campaign | None) -> Places | None:
     """The places of the page that is asked for; None for pages that are to stand in no index.
 
-    These are pages with the token of a letter, answers to a form, the console. `original` is the language in which
-    the campaign at hand was written first.
+    These are pages with the token of a letter, answers to a form, the console. `campaign` is what the page is about.
     """
     rule, values = request.url_rule, dict(request.view_args or {})
     is_public = rule is not None and rule.rule.startswith("/<locale:locale>/") and "token" not in values
     if rule is None or not is_public or request.method not in READING_METHODS:
         return None
     values |= {name: request.args[name] for name in MARKS if name in request.args}
-    return places(rule.endpoint, original, **values)
+    return places(rule.endpoint, campaign, **values)
 
 
-def places(endpoint: str, original: str | None, **values: object) -> Places:
-    """The places of a page that is there in every language."""
+def places(endpoint: str, campaign: Campaign | None, **values: object) -> Places:
+    """The places of a page: in every language, or about a campaign, in those in which it has a text."""
     values.pop("locale", None)
-    languages = [(code, public_url(endpoint, locale=code, **values)) for code in LOCALES]
-    by_code = dict(languages)
+    every = {code: public_url(endpoint, locale=code, **values) for code in LOCALES}
+    here, spoken = current_locale(), _spoken(campaign)
+    by_default = every[spoken[0]]
     home = public_url("pages.start") if endpoint == HOME else None  # which looks at what the browser speaks
-    by_default = home or by_code.get(original or DEFAULT_LOCALE, by_code[DEFAULT_LOCALE])
-    return Places(by_code[current_locale()], [*languages, ("x-default", by_default)])
+    languages = [(code, address) for code, address in every.items() if code in spoken]
+    canonical = every[here] if here in spoken else by_default
+    return Places(every[here], canonical, [*languages, ("x-default", home or by_default)])
+
+
+def _spoken(campaign: Campaign | None) -> list[str]:
+    """The languages in which a page says all that it says; first the one that stands in for the others."""
+    if campaign is None:
+        return list(LOCALES)
+    return [code for code in campaign.languages if code in LOCALES] or [DEFAULT_LOCALE]
 
 
 @cache

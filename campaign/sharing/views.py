@@ -79,13 +79,13 @@ def embed(locale: str, slug: str) -> str:
 @bp.get("/sitemap.xml")
 @cached_page(mimetype="application/xml")
 def sitemap() -> str:
-    """What search engines may show: home, whether it is safe to sign, and each campaign, in each language."""
+    """What search engines may show: home, whether it is safe to sign, each campaign, in each of their languages."""
     campaigns = campaigns_in(CampaignState.OPEN, CampaignState.WON, CampaignState.ENDED)
     campaigns = campaigns[: ADDRESSES // len(LOCALES) - 2]
     changes = last_changes(campaigns)
     pages = [(places(HOME, None), max(changes.values(), default=None)), (places("pages.safety", None), None)]
     for campaign in campaigns:
-        pages.append((places("pages.campaign", campaign.locale, slug=campaign.slug), changes[campaign.id]))
+        pages.append((places("pages.campaign", campaign, slug=campaign.slug), changes[campaign.id]))
     return render_template("sharing/sitemap.xml", pages=pages)
 
 
