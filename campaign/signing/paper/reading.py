@@ -27,7 +27,7 @@ HEADERS = {
              "نام", "پورا نام", "دستخط", "الاسم", "الاسم الكامل", "التوقيع"),
     "email": ("e-mail", "email", "mail", "address", "e-mail address", "email address", "correo", "correo electronico",
               "correo-e", "direccion de correo", "courriel", "adresse e-mail", "adresse electronique",
-              "correio eletronico", "endereco de e-mail", "ای میل", "برقی پتہ", "ای میل پتہ",
+              "correio eletronico", "endereco de e-mail", "ای میل", "برقی پتہ", "ای میل پتہ", "ای میل پتا",
               "البريد الالكتروني", "الايميل"),
     "country": ("country", "land", "pais", "pays", "ملک", "البلد", "الدولة"),
     "city": ("town", "city", "town or city", "place", "ciudad", "poblacion", "localidad", "municipio", "ville",
@@ -36,7 +36,7 @@ HEADERS = {
                     "entidad", "syndicat", "association", "organizacao", "entidade", "تنظیم", "یونین", "ادارہ",
                     "المنظمة", "النقابة", "الجهة"),
     "day": ("day", "date", "signed on", "fecha", "dia", "fecha de firma", "jour", "date de signature", "data",
-            "data da assinatura", "تاریخ", "دن", "التاريخ", "تاريخ التوقيع"),
+            "data da assinatura", "تاریخ", "دن", "التاريخ", "تاريخ التوقيع", "اليوم"),
 }  # fmt: skip
 """How the columns are called in our languages, without accents."""
 
