@@ -7,6 +7,9 @@ LOCALES := $(wildcard campaign/translations/*/LC_MESSAGES/messages.po)
 STATIC := $(wildcard campaign/static/*.css campaign/static/*.js campaign/static/*.svg)
 MADE := $(LOCALES:.po=.mo) .venv/compressed
 
+# Where Python may keep no bytecode, each of the many processes compiles all anew, ten seconds long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench messages language format
 
 run: .venv/ready $(MADE)

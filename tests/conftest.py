@@ -33,7 +33,9 @@ from tests.organizers_in import Organizers
 from tests.servers import Databases, Postgres, Redis, SmtpSink
 from tests.stack import Stack, campaign_file
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
+"""The same engine without what a window needs: it takes a third less of the processor."""
+
 QUIET = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -55,6 +57,10 @@ TOGETHER = ("tests/test_browser.py", "tests/test_console_browser.py")
 """Files whose tests share an installation that takes long to make: they are run by one process, and begun first."""
 
 
+WAITING = ("test_storm.py", "test_kills.py")
+"""Files whose tests take long, and wait for most of it."""
+
+
 class Scheduler(LoadScopeScheduling):
     """Gives a process the next test when it is done with one; those of a file in TOGETHER as if they were one."""
 
@@ -66,6 +72,11 @@ class Scheduler(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
     """Ours, in place of those that xdist brings."""
     return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest: meanwhile the other processes have the processor."""
+    items.sort(key=lambda item: item.path.name not in WAITING)
 
 
 # Nothing leaves this machine.
@@ -223,20 +234,27 @@ def empty_database_url(request: pytest.FixtureRequest, backend: str, tmp_path: P
 # Installations
 
 
-def _remembering(compile_builder: Callable[..., Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
-    """What makes a rule's address, compiled once: it is given the rule it works for, and is the same in every app."""
-    kept: dict[tuple[Any, ...], Callable[..., Any]] = {}
+def _remembering(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], None]:
+    """What matches and makes a rule's addresses, compiled once: it depends on no app, and is the same in each."""
+    kept: dict[tuple[Any, ...], Rule] = {}
 
-    def remembered(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
-        key = (rule.rule, *rule._trace, repr(rule.defaults), append_unknown)
+    def remembered(rule: Rule) -> None:
+        asked = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, repr(rule.defaults))
+        key = (*asked, rule.map.host_matching, *rule.map.converters.values())
         if key not in kept:
-            kept[key] = compile_builder(rule, append_unknown)
-        return kept[key]
+            compile_rule(rule)
+            kept[key] = rule
+            return
+        like = kept[key]
+        rule.arguments |= like.arguments
+        rule._parts, rule._trace, rule._converters = like._parts, like._trace, like._converters
+        for name in ("_build", "_build_unknown"):
+            setattr(rule, name, getattr(like, name).__func__.__get__(rule))
 
     return remembered
 
 
-Rule._compile_builder = _remembering(Rule._compile_builder)
+Rule.compile = _remembering(Rule.compile)  # type: ignore[method-assign]
 
 
 @pytest.fixture

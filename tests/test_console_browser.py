@@ -32,7 +32,7 @@ from tests.letters_in import read
 from tests.organizers_in import PASSWORD, Account, Organizers, code_of, token_in
 from tests.servers import SmtpSink, until
 from tests.stack import Stack, campaign_file
-from tests.test_browser import AXE, AXE_OPTIONS, NARROW, SAID, SPOKEN, WCAG, WIDE, Watch
+from tests.test_browser import AXE, AXE_OPTIONS, NARROW, PARTS, SAID, SPOKEN, WCAG, WIDE, Watch
 
 OWNER = "first@organizers.example.org"
 
@@ -546,7 +546,8 @@ def pages(house: House) -> list[str]:
         for number in (full, empty):  # the first look at the numbers has them counted
             Desk(house, desk.client, f"/console/{number}/").wait("signatures/")
     found = [f"/console/{path}" for path in OF_ONES_OWN] + [*dict.fromkeys(desk.pages)]
-    return found + [path for number in (full, empty) for path in plain_pages(house.app, number)]
+    found += [path for number in (full, empty) for path in plain_pages(house.app, number)]
+    return [*dict.fromkeys(found)]
 
 
 def plain_pages(app: Flask, number: int) -> list[str]:
@@ -561,22 +562,27 @@ def plain_pages(app: Flask, number: int) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("locale", SPOKEN)
-def test_every_page(house: House, pages: list[str], locale: str) -> None:
+def test_every_page(house: House, pages: list[str], locale: str, part: int) -> None:
     """No fault of access or layout, no request to anybody else, no complaint of the browser's."""
-    found: dict[str, list[str]] = {}
+    signed_out = [f"/console/{path}" for path in SIGNED_OUT]
     with house.desk("Zoya", locale=SPOKEN[locale][0]) as page:
-        watch = Watch((house.stack.url,)).over(page.context)
-        for path in dict.fromkeys(pages):
-            see(house, page, path, locale)
-            found[path] = ill(page, locale) + complaints(watch)
+        found = walk(house, page, pages[part :: len(PARTS)], locale)
     with closing(house.browser.new_context(locale=SPOKEN[locale][0])) as context:
-        page, watch = context.new_page(), Watch((house.stack.url,)).over(context)
-        for path in SIGNED_OUT:
-            see(house, page, f"/console/{path}", locale)
-            found[path] = ill(page, locale) + complaints(watch)
+        found |= walk(house, context.new_page(), signed_out[part :: len(PARTS)], locale)
     wrong = [f"{path}: {fault}" for path, faults_of_page in found.items() for fault in faults_of_page]
     assert not wrong, "\n".join(wrong)
+
+
+def walk(house: House, page: Page, paths: list[str], locale: str) -> dict[str, list[str]]:
+    """Look at one page after the other; what is wrong with each."""
+    watch = Watch((house.stack.url,)).over(page.context)
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        see(house, page, path, locale)
+        found[path] = ill(page, locale) + complaints(watch)
+    return found
 
 
 def ill(page: Page, locale: str) -> list[str]:
