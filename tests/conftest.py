@@ -19,6 +19,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 from xdist.remote import Producer
@@ -255,6 +259,20 @@ def _remembering(compile_rule: Callable[[Rule], None]) -> Callable[[Rule], None]
 
 
 Rule.compile = _remembering(Rule.compile)  # type: ignore[method-assign]
+
+
+COMPILED_SQL: LRUCache[Any, Any] = LRUCache(5000)
+"""What SQLAlchemy makes of a statement, kept for all engines: each test has one, or several, of its own."""
+
+
+def _is_of_one_kind(dialect: Dialect, other: object) -> bool:
+    return type(dialect) is type(other)
+
+
+Engine._compiled_cache = property(lambda _engine: COMPILED_SQL, lambda _engine, _own: None)  # type: ignore[assignment]
+for kind in (PGDialect_psycopg, SQLiteDialect_pysqlite):  # part of the key of what is kept
+    kind.__eq__ = _is_of_one_kind  # type: ignore[method-assign, assignment]
+    kind.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign]
 
 
 @pytest.fixture

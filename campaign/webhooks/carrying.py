@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from socket import SHUT_RDWR, socket
 from threading import Timer
 
@@ -75,7 +76,12 @@ class Carrier:
     ) -> None:
         self.to_loopback = to_loopback
         self.resolve = resolve
-        self.context = context or ssl.create_default_context()
+        self._context = context
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """Whom to trust; to read the system's certificates takes long, and most installations have no webhooks."""
+        return self._context or ssl.create_default_context()
 
     def carry(self, parcel: Parcel) -> Answer:
         """Carry one request. Never raises: whatever goes wrong is an answer, too."""
