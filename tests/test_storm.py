@@ -16,7 +16,7 @@ from tests.tally import Course, calm
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_storm_on_one_machine(stack: Stack, sink: SmtpSink) -> None:
     """SQLite and one worker."""
-    _brave(stack, sink, Course(readers=1000, kills=9, stops=1, wishes=50, rate=60), None)
+    _brave(stack, sink, Course(readers=600, kills=7, stops=1, wishes=40, rate=60), None)
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -24,7 +24,7 @@ def test_a_storm_on_many_machines(stack: Stack, sink: SmtpSink, postgres: Databa
     """PostgreSQL, which is killed, too; Redis and three workers."""
     stack.settings["CAMPAIGN_TASKS_URL"] = redis.url
     server = postgres if isinstance(postgres, Postgres) else None
-    _brave(stack, sink, Course(readers=1000, kills=9, stops=1, wishes=50, workers=3, rate=60), server)
+    _brave(stack, sink, Course(readers=600, kills=7, stops=1, wishes=40, workers=3, rate=60), server)
 
 
 def _brave(stack: Stack, sink: SmtpSink, course: Course, server: Postgres | None) -> None:
