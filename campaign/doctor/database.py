@@ -3,9 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from limits.storage import storage_from_string
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -100,6 +97,10 @@ def _is_there(table: str) -> bool:
 
 def check_migrations() -> Iterator[Finding]:
     """Whether the schema is the one that this code was written for."""
+    from alembic.config import Config as AlembicConfig  # 6 MB, which no worker needs: it is begun by the same command
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     folder = AlembicConfig()
     folder.set_main_option("script_location", str(ROOT / "migrations"))
     newest = ScriptDirectory.from_config(folder).get_current_head()

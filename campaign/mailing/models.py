@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, literal
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaign.db import Base, one_of, partial_index
+from campaign.db import Base, one_of, one_of_often, partial_index
 
 
 class News(StrEnum):
@@ -182,7 +182,9 @@ class Delivery(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        UniqueConstraint("mailing_id", "reader_id"),
+        UniqueConstraint("reader_id", "mailing_id"),  # in this order the letters of a reader are found by it, too
+        partial_index("uq_deliveries_link_hash", "link_hash", where="link_hash IS NOT NULL", unique=True),
+        partial_index("ix_deliveries_asked", "id", where="mailing_id IS NULL AND state = 'sent'"),
         partial_index("ix_deliveries_due", "mailing_id", "not_before", "id", where="state = 'due'"),
         partial_index("ix_deliveries_leased", "mailing_id", "lease_until", where="state = 'leased'"),
         *(
@@ -191,15 +193,15 @@ class Delivery(Base):
         ),
         partial_index("ix_deliveries_returned", "mailing_id", "bounce", where="bounce IS NOT NULL"),
         partial_index("uq_deliveries_reminder", "letter", "subject_id", where=_IS_REMINDER, unique=True),
-        one_of("state", DeliveryState),
-        one_of("bounce", Bounce),
+        one_of_often("state", DeliveryState),
+        one_of_often("bounce", Bounce),
         CheckConstraint("(state = 'leased') = (owner IS NOT NULL)", name="lease"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id", ondelete="CASCADE"))
-    reader_id: Mapped[int | None] = mapped_column(ForeignKey("readers.id", ondelete="SET NULL"), index=True)
+    reader_id: Mapped[int | None] = mapped_column(ForeignKey("readers.id", ondelete="SET NULL"))
     letter: Mapped[str]
     subject_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=DeliveryState.DUE)
@@ -211,7 +213,7 @@ class Delivery(Base):
     """Its turn at the receiving domain, where turns are given out."""
     code: Mapped[int | None]
     link_seed: Mapped[bytes | None]
-    link_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    link_hash: Mapped[bytes | None]
     link_expires_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     bounce: Mapped[str | None]

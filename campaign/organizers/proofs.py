@@ -1,6 +1,7 @@
 """What proves who somebody is: passwords, codes and passkeys, stricter than Flask-Security has them."""
 
 import unicodedata
+from functools import cache
 from typing import Any, cast
 
 from flask import session
@@ -20,7 +21,6 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from campaign.db import db
 from campaign.organizers.models import Organizer
@@ -28,8 +28,6 @@ from campaign.organizers.queries import organizer_by_name
 
 SHORTEST, LONGEST = 12, 1024
 """Characters of a password (ASVS 5.0, 6.2.1 and 6.2.9)."""
-
-_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
 
 # Passwords
@@ -41,9 +39,17 @@ def password_problem(password: str) -> str | None:
         return _("Please take %(count)d characters or more: a few random words are good.", count=SHORTEST)
     if len(password) > LONGEST:
         return _("This is too long: at most %(max)d characters fit.", max=LONGEST)
-    if password.lower() in _COMMON or len(set(password)) < SHORTEST // 3 or _is_repeated(password.lower()):
+    if password.lower() in _common() or len(set(password)) < SHORTEST // 3 or _is_repeated(password.lower()):
         return _("This is one of the passwords that are tried first. Please take another.")
     return None
+
+
+@cache
+def _common() -> frozenset[str]:
+    """Those among them that are long enough."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 12 MB, which the worker never needs
+
+    return frozenset(one for one in FREQUENCY_LISTS["passwords"] if len(one) >= SHORTEST)
 
 
 def _is_repeated(password: str) -> bool:

@@ -106,7 +106,8 @@ def webhook_events(connection: Connection) -> dict[str, int]:
 def letters(connection: Connection) -> Mapping[int | None, Mapping[str, int]]:
     """How many letters are in each state, by mailing; None: those that somebody asked for.
 
-    One statement, so that all is of one moment. What is sent is never counted, but is what remains of the total.
+    One statement, so that all is of one moment. What is sent of a mailing is never counted, but is what remains of its
+    total.
     """
     found: dict[int | None, Counter[str]] = {}
     for kind, mailing_id, count in connection.execute(_LETTERS):
@@ -116,7 +117,8 @@ def letters(connection: Connection) -> Mapping[int | None, Mapping[str, int]]:
 
 def _with_sent(counts: Counter[str]) -> dict[str, int]:
     unsent = {state.value: counts[state] for state in UNSENT}
-    return {DeliveryState.SENT.value: max(0, counts[_TOTAL] - sum(unsent.values()))} | unsent
+    sent = DeliveryState.SENT.value
+    return {sent: counts[sent] + max(0, counts[_TOTAL] - sum(unsent.values()))} | unsent
 
 
 def _since(moment: datetime, now: datetime) -> float:
@@ -131,6 +133,8 @@ _LETTERS: CompoundSelect[Any] = union_all(
         .group_by(Delivery.mailing_id)
         for state in UNSENT
     ),
-    select(literal(_TOTAL), null(), func.count()).select_from(Delivery).where(Delivery.mailing_id.is_(None)),
+    select(literal(DeliveryState.SENT.value), null(), func.count())
+    .select_from(Delivery)
+    .where(Delivery.mailing_id.is_(None), is_in(DeliveryState.SENT)),
     select(literal(_TOTAL), Mailing.id, Mailing.spread_count),
 )
