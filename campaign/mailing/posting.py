@@ -99,7 +99,8 @@ def spread(mailing: Mailing, size: int, now: datetime) -> None:
         .order_by(Reader.id)
     )
     columns = ["mailing_id", "reader_id", "letter", "subject_id", "state", "attempts", "not_before"]
-    owing = insert(Delivery).from_select(columns, readers).on_conflict_do_nothing()
+    once = [Delivery.reader_id, Delivery.mailing_id]  # said, so that PostgreSQL looks into no other unique index
+    owing = insert(Delivery).from_select(columns, readers).on_conflict_do_nothing(index_elements=once)
     made = db.session.execute(owing, execution_options={"preserve_rowcount": True})
     mailing.spread_count = Mailing.spread_count + made.rowcount  # type: ignore[attr-defined]
     mailing.spread_to = upto

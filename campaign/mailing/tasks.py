@@ -1,5 +1,6 @@
 """The worker's part besides sending: addresses opened, mailings spread and closed, what was deleted wiped."""
 
+import time
 from contextlib import closing
 
 import structlog
@@ -14,8 +15,11 @@ from campaign.mailing.queries import Claimed, sending_mailings
 from campaign.opening import Keyring
 from campaign.sealing import EmailAddress, binding
 
-SPREAD = 20_000
-"""Readers considered in one transaction."""
+SPREAD = 10_000
+"""Readers considered in one transaction: few, so that SQLite's write lock is held briefly."""
+
+BREATH = 0.01
+"""Seconds for which SQLite's write lock is free between two of them: who waits for it looks only now and then."""
 
 HOLDING = "readers, signatures, statements, endorsements, decisions, intake, deliveries"
 """The tables in which something of a person may stand."""
@@ -36,6 +40,8 @@ def spread_mailings() -> None:
         while mailing.state == MailingState.SENDING and not mailing.is_spread:
             spread(mailing, SPREAD, clock.now())
             db.session.commit()
+            if is_sqlite():
+                time.sleep(BREATH)
 
 
 def tidy() -> None:
