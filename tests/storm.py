@@ -148,6 +148,8 @@ class Storm:
     def _strike_on(self) -> None:
         """One strike after the other, spread over the mailing, each at a random moment."""
         kinds = self._kinds()
+        if kinds:
+            self._await_letters(1, 30)  # a worker that has sent nothing yet shows nothing
         gap = 0.8 * self.course.readers / max(1, len(kinds))
         for kind in kinds:
             self._revive()
