@@ -45,10 +45,11 @@ class Carriers:
 
     def hand_out(self, parcel: Parcel) -> None:
         """Let a free carrier carry it."""
-        if not self._idle:
-            self._idle.append(_Carrier(self._connect()))
-            self._all += self._idle
-        carrier = self._idle.pop()
+        if self._idle:
+            carrier = self._idle.pop()
+        else:
+            carrier = _Carrier(self._connect())
+            self._all.append(carrier)
         self._out[carrier] = parcel
         carrier.begin(parcel)
 
